@@ -1,0 +1,1 @@
+"""What the system tests and the demo stand on: processes, certificates, stores, the proxy, clients."""
