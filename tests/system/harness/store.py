@@ -7,6 +7,7 @@ without TLS, on a second one with implicit TLS.
 
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -118,8 +119,10 @@ class Dovecot:
         self.errors = work.file(f"{name}.err")
         self.mail = work.folder(f"{name}/mail")
         self._run = work.folder(f"{name}/run")
+        # Dovecot escapes a name before it looks it up.
         self._users = work.file(f"{name}/users", "".join(
-            f"{user}:{{PLAIN}}{password}\n" for user, password in users.items()))
+            re.sub(r"""(["'\\])""", r"\\\1", user) + f":{{PLAIN}}{password}\n"
+            for user, password in users.items()))
 
     def _configure(self):
         tls = "ssl = no"

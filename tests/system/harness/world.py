@@ -10,6 +10,7 @@ import os
 import pwd
 import grp
 import select
+import socket
 import shutil
 import signal
 import subprocess
