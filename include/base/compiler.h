@@ -1,0 +1,35 @@
+/*
+ * base/compiler.h - attributes, small macros, and the C library functions that nobody here may call.
+ */
+#ifndef BASE_COMPILER_H
+#define BASE_COMPILER_H
+
+#include <stddef.h>
+
+#define MUST_CHECK             __attribute__((warn_unused_result))
+#define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
+#define NORETURN               __attribute__((noreturn))
+#define UNUSED                 __attribute__((unused))
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* The structure of type @type whose member @member is at @ptr. */
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+/*
+ * An invariant of the process's own structures: stays on in release builds, logs where, and aborts,
+ * so that the master replaces the process. What a peer can cause is never an assert.
+ */
+#define ASSERT(cond) ((cond) ? (void)0 : assert_failed(#cond, __FILE__, __LINE__))
+NORETURN void assert_failed(const char *cond, const char *file, int line);
+
+/* Unbounded, silently truncating, locale-bound or non-reentrant: use base/str.h instead. (rand(3) cannot be
+ * poisoned, OpenSSL's headers use the word; scripts/check-layers finds it.) */
+#ifndef COMPILER_ALLOW_ALL
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#pragma GCC poison strcpy strcat sprintf vsprintf strncpy strncat strtok atoi atol gets
+#endif
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * base/log.h - one line an event, key=value, in logfmt or JSON.
+ *
+ *      ts=2026-11-23T15:06:27.123Z level=info role=worker pid=123 event=login session=… user=…
+ *
+ * Each process writes its lines itself, whole lines of at most PIPE_BUF bytes, to a descriptor that it inherited.
+ * Writing never blocks: a line that cannot be written now is dropped and counted, and the next line that gets through says how
+ * many were lost. Values are escaped here and nowhere else. No secret is ever given to the logger.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/str.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_format { LOG_LOGFMT, LOG_JSON };
+
+/* The event names, one table: enum and text. What each means is in the manual. */
+#define LOG_EVENTS(X)                                                                              \
+	X(START, "start")                 /* a process begins */                                   \
+	X(READY, "ready")                 /* all is up, listeners accept */                        \
+	X(STOP, "stop")                   /* ordered end */                                        \
+	X(CONFIG, "config")               /* a mistake or warning in the configuration */          \
+	X(LISTEN, "listen")               /* a listener is open */                                 \
+	X(PROCESS_START, "process_start") /* the master started a process */                       \
+	X(PROCESS_EXIT, "process_exit")   /* a process ended */                                    \
+	X(ASSERT, "assert")               /* a process found itself damaged */                     \
+	X(LOGIN, "login")                 /* the relay begins */                                   \
+	X(LOGIN_FAILED, "login_failed")   /* one refused try, at once */                           \
+	X(SESSION_END, "session_end")     /* one line that says why */                             \
+	X(TLS_FAILED, "tls_failed")       /* a handshake failed */                                 \
+	X(STARTTLS_INJECTION, "starttls_injection") /* plaintext came behind STARTTLS */           \
+	X(STORE_FAILED, "store_failed")             /* a store was tried in vain */                \
+	X(STORE_DIFFERS, "store_differs")           /* stores announce different capabilities */   \
+	X(LOOKUP_FAILED, "lookup_failed")           /* a source could not answer */                \
+	X(RESOLVE_FAILED, "resolve_failed")         /* a host name could not be resolved */        \
+	X(ACCEPT_FAILED, "accept_failed")           /* no descriptor or memory for a connection */ \
+	X(DIRECTORY_LOST, "directory_lost")         /* a worker lost its directory */              \
+	X(DIRECTORY_BACK, "directory_back")                                                        \
+	X(INTERNAL, "internal") /* a broken invariant of one session */                            \
+	X(LOST, "log_lost")     /* lines that could not be written */
+
+enum log_event {
+#define X(id, text) EV_##id,
+	LOG_EVENTS(X)
+#undef X
+	    EV_COUNT
+};
+
+/* Sets where and how this process logs. @fd stays the caller's. @role: a literal. */
+void log_setup(int fd, enum log_level level, enum log_format format, const char *role);
+bool log_wants(enum log_level level);
+
+/* One line in the making; lives on the stack. */
+struct log_line {
+	char text[4096];
+	size_t len;
+	bool off; /* level not wanted: nothing is formatted */
+};
+
+void log_begin(struct log_line *l, enum log_level level, enum log_event event);
+void log_str(struct log_line *l, const char *key, struct slice value);
+void log_cstr(
+    struct log_line *l, const char *key, const char *value); /* NULL: the key is left out */
+void log_fmt(struct log_line *l, const char *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void log_u64(struct log_line *l, const char *key, uint64_t value);
+void log_addr(struct log_line *l, const char *key, const struct addr *a);
+void log_seconds(struct log_line *l, const char *key, double seconds); /* three decimals */
+void log_end(struct log_line *l);                                      /* writes it */
+
+/* A line with only a message (key `msg`). */
+void log_msg(enum log_level level, enum log_event event, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* "error", "warn", "info", "debug"; false when it is none. */
+bool log_level_parse(struct slice s, enum log_level *level_r) MUST_CHECK;
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * config/snapshot.h - a configuration, checked and built: immutable and counted.
+ */
+#ifndef CONFIG_SNAPSHOT_H
+#define CONFIG_SNAPSHOT_H
+
+#include "base/log.h"
+#include "config/files.h"
+#include "directory/route.h"
+#include "io/tls_ctx.h"
+#include "store/pool.h"
+
+struct arena;
+
+/* What of it this process needs: the rest is checked as text only. */
+enum snapshot_part {
+	SNAPSHOT_CHECK = 1,     /* everything is built, to find every mistake (master, check) */
+	SNAPSHOT_WORKER = 2,    /* TLS contexts of both sides */
+	SNAPSHOT_DIRECTORY = 4, /* lookups */
+};
+
+struct listen {
+	const char *name;
+	const struct addr *addrs; /* `*` and names of all addresses are already IPv4 and IPv6 any */
+	unsigned n_addrs;
+	enum tls_mode tls;
+	bool plaintext_login;
+	int line;
+};
+
+struct proxy_settings {
+	const char *user;           /* NULL when not set: stay who we are */
+	const char *directory_user; /* NULL: like user */
+	unsigned workers;           /* auto is resolved: one a processor */
+	const char *hostname;       /* for the greeting; never NULL */
+	const char *capability;     /* `capability =`: replaces the announced list; NULL: learnt */
+	const char *log;            /* "stderr" or a path */
+	enum log_format log_format;
+	enum log_level log_level;
+	double login_timeout;       /* seconds, as all times */
+	double idle_timeout;        /* 0: none */
+	double stop_timeout;
+	double auth_failure_delay;
+	unsigned max_sessions;      /* over all workers */
+	unsigned max_line, max_auth_line, max_literal, max_command; /* bytes, before login */
+	unsigned max_bad_commands;  /* in a row */
+	unsigned max_failed_logins; /* on one connection */
+};
+
+struct snapshot {
+	unsigned refs;
+	struct arena *arena;
+	struct proxy_settings proxy;
+	const struct listen *listens;
+	unsigned n_listens;
+	struct tls_server *tls;      /* NULL: no listener needs it, or not our part */
+	const struct backend *backends; /* backends[i].index == i */
+	unsigned n_backends;
+	const struct pool *pools;    /* the named ones, then one of one for each backend, of the same name */
+	unsigned n_pools, n_named_pools;
+	const struct route *routes;
+	unsigned n_routes;
+};
+
+/* One mistake or warning: "FILE:LINE: text", the line 0 when there is none. Called for all of a run, in order of file and line. */
+typedef void snapshot_mistake_fn(void *arg, bool warning, const char *file, int line, const char *text);
+
+/*
+ * Reads @path (and its includes) from @files and builds the @parts (set of enum snapshot_part).
+ * @ticket_key: TLS_TICKET_KEY bytes for the server contexts; NULL with SNAPSHOT_CHECK.
+ * NULL: there were mistakes, all of them reported. Begins with one reference.
+ */
+struct snapshot *snapshot_build(struct config_files *files, const char *path, unsigned parts,
+	const unsigned char *ticket_key, snapshot_mistake_fn *mistake, void *arg) MUST_CHECK;
+struct snapshot *snapshot_ref(struct snapshot *s);
+void snapshot_unref(struct snapshot **s);
+
+const struct backend *snapshot_backend(const struct snapshot *s, const char *name); /* NULL: none */
+const struct listen *snapshot_listen(const struct snapshot *s, const char *name);   /* NULL: none */
+
+/* What a host:port target is when its lookup says no more: the defaults of a [backend]. */
+void snapshot_backend_defaults(struct backend *b);
+
+#endif

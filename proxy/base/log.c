@@ -1,0 +1,276 @@
+/*
+ * base/log.c - lines of key=value, formatted on the stack and written whole.
+ *
+ * A line is at most PIPE_BUF bytes, so that lines of several processes in one pipe do not mix. Before each write
+ * the descriptor is asked whether it takes one now: its flags belong to others too, so O_NONBLOCK is not ours to set.
+ */
+#include "base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/stat.h"
+
+static struct {
+	int fd;
+	enum log_level level;
+	enum log_format format;
+	const char *role;
+	uint64_t lost;
+} out = { .fd = STDERR_FILENO, .level = LOG_INFO, .format = LOG_LOGFMT, .role = "main" };
+
+static const char *const level_names[] = {
+	[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"
+};
+static const char *const event_names[] = {
+#define X(id, text) text,
+	LOG_EVENTS(X)
+#undef X
+};
+_Static_assert(ARRAY_SIZE(event_names) == EV_COUNT, "a name for each event");
+
+void
+log_setup(int fd, enum log_level level, enum log_format format, const char *role)
+{
+	out.fd = fd;
+	out.level = level;
+	out.format = format;
+	out.role = role;
+}
+
+bool
+log_wants(enum log_level level)
+{
+	return level <= out.level;
+}
+
+bool
+log_level_parse(struct slice s, enum log_level *level_r)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(level_names); i++) {
+		if (slice_eq_cstr(s, level_names[i])) {
+			*level_r = (enum log_level)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What the end of a line needs: closing quote and brace, line end. */
+#define TAIL 4
+
+static void
+raw(struct log_line *l, const char *p, size_t len)
+{
+	if (len > sizeof(l->text) - TAIL - l->len)
+		len = sizeof(l->text) - TAIL - l->len;
+	memcpy(l->text + l->len, p, len);
+	l->len += len;
+}
+
+static bool
+bare(struct slice v)
+{
+	if (v.len == 0)
+		return false;
+	for (size_t i = 0; i < v.len; i++) {
+		unsigned char c = (unsigned char)v.p[i];
+		if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\')
+			return false;
+	}
+	return true;
+}
+
+static void
+escaped(struct log_line *l, struct slice v)
+{
+	static const char hex[] = "0123456789abcdef";
+	for (size_t i = 0; i < v.len; i++) {
+		unsigned char c = (unsigned char)v.p[i];
+		/* Bytes above 0x7f go as \u00XX: whoever reads JSON gets valid JSON, whatever came. */
+		char seq[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+		char two[2] = { '\\', (char)c };
+		size_t before = l->len;
+		size_t need = 1;
+		if (c == '"' || c == '\\') {
+			raw(l, two, need = 2);
+		} else if (c < 0x20 || c >= 0x7f) {
+			raw(l, seq, need = 6);
+		} else {
+			raw(l, (const char *)&v.p[i], 1);
+		}
+		if (l->len - before < need) { /* cut: never half an escape */
+			l->len = before;
+			return;
+		}
+	}
+}
+
+static void
+pair(struct log_line *l, const char *key, struct slice value, bool number)
+{
+	if (l->off)
+		return;
+	/* A key that would not fit whole with a little of its value is left out. */
+	if (sizeof(l->text) - TAIL - l->len < strlen(key) + 24)
+		return;
+	if (out.format == LOG_JSON) {
+		raw(l, l->len > 1 ? ",\"" : "\"", l->len > 1 ? 2 : 1);
+		raw(l, key, strlen(key));
+		raw(l, "\":", 2);
+	} else {
+		if (l->len > 0)
+			raw(l, " ", 1);
+		raw(l, key, strlen(key));
+		raw(l, "=", 1);
+	}
+	if (number || (out.format == LOG_LOGFMT && bare(value))) {
+		raw(l, value.p, value.len);
+		return;
+	}
+	raw(l, "\"", 1);
+	escaped(l, value);
+	l->text[l->len++] = '"'; /* TAIL keeps room for it */
+	if (l->len > sizeof(l->text) - TAIL)
+		l->len = sizeof(l->text) - TAIL, l->text[l->len - 1] = '"';
+}
+
+void
+log_str(struct log_line *l, const char *key, struct slice value)
+{
+	pair(l, key, value, false);
+}
+
+void
+log_cstr(struct log_line *l, const char *key, const char *value)
+{
+	if (value)
+		pair(l, key, slice_of(value), false);
+}
+
+void
+log_fmt(struct log_line *l, const char *key, const char *fmt, ...)
+{
+	char text[1024];
+	if (l->off)
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	pair(l, key, slice_of(text), false);
+}
+
+void
+log_u64(struct log_line *l, const char *key, uint64_t value)
+{
+	char text[24];
+	(void)str_fmt(text, sizeof(text), "%llu", (unsigned long long)value);
+	pair(l, key, slice_of(text), true);
+}
+
+void
+log_seconds(struct log_line *l, const char *key, double seconds)
+{
+	char text[32];
+	(void)str_fmt(text, sizeof(text), "%.3f", seconds);
+	pair(l, key, slice_of(text), true);
+}
+
+void
+log_addr(struct log_line *l, const char *key, const struct addr *a)
+{
+	char text[ADDR_TEXT];
+	if (!l->off)
+		pair(l, key, slice_of(addr_format(text, a)), false);
+}
+
+void
+log_begin(struct log_line *l, enum log_level level, enum log_event event)
+{
+	l->len = 0;
+	l->off = !log_wants(level);
+	if (l->off)
+		return;
+	if (out.format == LOG_JSON)
+		l->text[l->len++] = '{';
+	struct timespec now;
+	struct tm tm;
+	char ts[40];
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)gmtime_r(&now.tv_sec, &tm);
+	(void)str_fmt(ts, sizeof(ts), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
+	    tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+	    (int)(now.tv_nsec / 1000000));
+	log_cstr(l, "ts", ts);
+	log_cstr(l, "level", level_names[level]);
+	log_cstr(l, "role", out.role);
+	log_u64(l, "pid", (uint64_t)getpid());
+	log_cstr(l, "event", event_names[event]);
+}
+
+static bool
+write_line(const char *p, size_t len)
+{
+	struct pollfd pfd = { .fd = out.fd, .events = POLLOUT };
+	if (out.fd < 0 || poll(&pfd, 1, 0) != 1 || !(pfd.revents & POLLOUT))
+		return false;
+	ssize_t n;
+	do
+		n = write(out.fd, p, len);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)len;
+}
+
+void
+log_end(struct log_line *l)
+{
+	if (l->off)
+		return;
+	if (out.format == LOG_JSON)
+		l->text[l->len++] = '}';
+	l->text[l->len++] = '\n';
+	if (out.lost > 0) {
+		uint64_t lost = out.lost;
+		struct log_line note;
+		out.lost = 0;
+		log_begin(&note, LOG_ERROR, EV_LOST);
+		log_u64(&note, "lines", lost);
+		if (out.format == LOG_JSON)
+			note.text[note.len++] = '}';
+		note.text[note.len++] = '\n';
+		if (!write_line(note.text, note.len))
+			out.lost = lost;
+	}
+	if (out.lost > 0 || !write_line(l->text, l->len)) {
+		out.lost++;
+		stat_inc(STAT_LOG_LOST);
+	}
+}
+
+void
+log_msg(enum log_level level, enum log_event event, const char *fmt, ...)
+{
+	char text[1024];
+	struct log_line l;
+	log_begin(&l, level, event);
+	if (l.off)
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_cstr(&l, "msg", text);
+	log_end(&l);
+}
+
+void
+assert_failed(const char *cond, const char *file, int line)
+{
+	log_msg(LOG_ERROR, EV_ASSERT, "%s:%d: %s", file, line, cond);
+	abort();
+}
