@@ -19,8 +19,6 @@
  *	FREE -> CONNECT -> HANDSHAKE -> GREETING -> LOGIN -> READY -> WORK -> READY
  *	                                             LOGIN -> LOGOUT -> FREE      (mode login)
  */
-#include <arpa/inet.h>
-#include <getopt.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -33,18 +31,16 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "load_options.h"
 #include "pattern.h"
 #include "stream.h"
+#include "times.h"
 
 #define READ_MAX        (256u << 10)
 #define LINE_MAX_BYTES  2048
 #define OPENING_AT_ONCE 32
 #define ERRORS_SHOWN    5
 #define ERRORS_MAX      100
-
-enum mode { MODE_LOGIN, MODE_DOWNLOAD, MODE_UPLOAD, MODE_ROUNDTRIP, MODE_IDLE };
-enum tls { TLS_OFF, TLS_FULL, TLS_RESUMED };
-enum auth { AUTH_LOGIN, AUTH_LITERAL, AUTH_PLAIN };
 
 enum conn_state {
 	CONN_FREE,
@@ -57,9 +53,6 @@ enum conn_state {
 	CONN_WORK,
 };
 
-static const char *const mode_names[] = { "login", "download", "upload", "roundtrip", "idle" };
-static const char *const tls_names[] = { "off", "full", "resumed" };
-static const char *const auth_names[] = { "login", "literal", "plain" };
 static const char *const state_names[] = { "free", "connect", "handshake", "greeting", "login",
 	"logout", "ready", "work" };
 
@@ -79,28 +72,7 @@ struct conn {
 	uint64_t literals; /* complete ones since the command was sent */
 };
 
-/* The microseconds that things took, all of them. */
-struct times {
-	uint32_t *us;
-	size_t count, room;
-};
-
 static struct {
-	/* as asked for */
-	enum mode mode;
-	enum tls tls;
-	enum auth auth;
-	struct sockaddr_in address;
-	unsigned connections;
-	uint64_t count;
-	double seconds;
-	uint64_t size, bytes, batch;
-	unsigned users;
-	const char *password;
-	double stall;
-	bool logout, sync, verify;
-
-	/* as it goes */
 	int epoll;
 	SSL_CTX *ctx;
 	SSL_SESSION *session; /* the newest ticket */
@@ -122,32 +94,9 @@ static struct {
 	uint64_t stop_at; /* ns: begin nothing more */
 	uint64_t progress;
 	struct times times;
-} load = {
-	.auth = AUTH_LOGIN,
-	.connections = 16,
-	.size = 65536,
-	.batch = 1,
-	.users = 1000,
-	.password = "secret",
-	.stall = 15,
-	.verify = true,
-	.epoll = -1,
-};
+} load = { .epoll = -1 };
 
 static unsigned char read_buffer[READ_MAX];
-
-__attribute__((noreturn, format(printf, 1, 2))) static void
-die(const char *format, ...)
-{
-	va_list ap;
-
-	fputs("load: ", stderr);
-	va_start(ap, format);
-	vfprintf(stderr, format, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	exit(2);
-}
 
 static void *
 must_alloc(size_t size)
@@ -166,32 +115,6 @@ now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static void
-times_add(struct times *t, uint64_t ns)
-{
-	if (t->count == t->room) {
-		t->room = t->room ? 2 * t->room : 4096;
-		t->us = realloc(t->us, t->room * sizeof(*t->us));
-		if (!t->us)
-			die("out of memory");
-	}
-	t->us[t->count++] = ns / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(ns / 1000);
-}
-
-static int
-times_compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static uint32_t
-times_quantile(const struct times *t, double q)
-{
-	return t->count ? t->us[(size_t)(q * (double)(t->count - 1))] : 0;
 }
 
 /* ---- one connection ---- */
@@ -276,19 +199,19 @@ login_send(struct conn *c)
 	char user[32], plain[256], base64[400];
 	int user_len, n = 0;
 
-	user_len = snprintf(user, sizeof(user), "user%u", load.user++ % load.users);
-	switch (load.auth) {
+	user_len = snprintf(user, sizeof(user), "user%u", load.user++ % asked.users);
+	switch (asked.auth) {
 	case AUTH_LOGIN:
 		n = snprintf(c->command, sizeof(c->command), "l1 LOGIN \"%s\" \"%s\"\r\n", user,
-		    load.password);
+		    asked.password);
 		break;
 	case AUTH_LITERAL:
 		n = snprintf(c->command, sizeof(c->command),
-		    "l1 LOGIN {%d+}\r\n%s {%zu+}\r\n%s\r\n", user_len, user, strlen(load.password),
-		    load.password);
+		    "l1 LOGIN {%d+}\r\n%s {%zu+}\r\n%s\r\n", user_len, user, strlen(asked.password),
+		    asked.password);
 		break;
 	case AUTH_PLAIN:
-		n = snprintf(plain, sizeof(plain), "%c%s%c%s", 0, user, 0, load.password);
+		n = snprintf(plain, sizeof(plain), "%c%s%c%s", 0, user, 0, asked.password);
 		EVP_EncodeBlock((unsigned char *)base64, (const unsigned char *)plain, n);
 		n = snprintf(
 		    c->command, sizeof(c->command), "l1 AUTHENTICATE PLAIN %s\r\n", base64);
@@ -315,12 +238,12 @@ static bool
 work_done(struct conn *c)
 {
 	c->state = CONN_READY;
-	if (load.mode == MODE_DOWNLOAD && c->literals != load.batch) {
-		conn_fail(c, "%ju messages of %ju", (uintmax_t)c->literals, (uintmax_t)load.batch);
+	if (asked.mode == MODE_DOWNLOAD && c->literals != asked.batch) {
+		conn_fail(c, "%ju messages of %ju", (uintmax_t)c->literals, (uintmax_t)asked.batch);
 		return false;
 	}
-	if (load.mode == MODE_UPLOAD)
-		load.moved += load.size;
+	if (asked.mode == MODE_UPLOAD)
+		load.moved += asked.size;
 	load.done++;
 	times_add(&load.times, now_ns() - c->started);
 	return work_send(c);
@@ -329,7 +252,7 @@ work_done(struct conn *c)
 static void
 login_done(struct conn *c)
 {
-	if (load.mode == MODE_LOGIN) {
+	if (asked.mode == MODE_LOGIN) {
 		load.done++;
 		times_add(&load.times, now_ns() - c->started);
 		conn_close(c);
@@ -353,13 +276,13 @@ conn_line(struct conn *c, const char *line, size_t len)
 			return true;
 		if (strncmp(line, "l1 OK", 5) != 0)
 			break;
-		if (load.mode != MODE_LOGIN) {
+		if (asked.mode != MODE_LOGIN) {
 			c->state = CONN_READY;
 			load.logging--;
 			load.ready++;
 			return true;
 		}
-		if (load.logout) {
+		if (asked.logout) {
 			c->state = CONN_LOGOUT;
 			return conn_send(c, logout, sizeof(logout) - 1);
 		}
@@ -373,7 +296,7 @@ conn_line(struct conn *c, const char *line, size_t len)
 		login_done(c);
 		return false;
 	case CONN_WORK:
-		if (load.mode == MODE_IDLE) {
+		if (asked.mode == MODE_IDLE) {
 			if (line[0] != '+')
 				break;
 			c->state = CONN_READY;
@@ -385,7 +308,7 @@ conn_line(struct conn *c, const char *line, size_t len)
 			if (!open)
 				return true;
 			c->literal_len = c->literal_left = strtoull(open + 1, NULL, 10);
-			if (load.mode == MODE_DOWNLOAD && c->literal_len == load.size) {
+			if (asked.mode == MODE_DOWNLOAD && c->literal_len == asked.size) {
 				c->literals += c->literal_len == 0;
 				return true;
 			}
@@ -394,7 +317,7 @@ conn_line(struct conn *c, const char *line, size_t len)
 			return work_done(c);
 		break;
 	case CONN_READY:
-		if (load.closing && load.mode == MODE_IDLE && strncmp(line, "w1 OK", 5) == 0) {
+		if (load.closing && asked.mode == MODE_IDLE && strncmp(line, "w1 OK", 5) == 0) {
 			conn_close(c);
 			return false;
 		}
@@ -421,7 +344,7 @@ conn_take(struct conn *c, const unsigned char *bytes, size_t len)
 
 			if (part > c->literal_left)
 				part = (size_t)c->literal_left;
-			if (load.verify && !pattern_matches(load.pattern, offset, bytes, part)) {
+			if (asked.verify && !pattern_matches(load.pattern, offset, bytes, part)) {
 				conn_fail(c, "wrong bytes in a literal behind byte %ju",
 				    (uintmax_t)offset);
 				return false;
@@ -520,18 +443,18 @@ conn_open(struct conn *c)
 	c->started = now_ns();
 	load.open++;
 	load.logging++;
-	if (connect(c->stream.fd, (struct sockaddr *)&load.address, sizeof(load.address)) < 0 &&
+	if (connect(c->stream.fd, (struct sockaddr *)&asked.address, sizeof(asked.address)) < 0 &&
 	    errno != EINPROGRESS) {
 		conn_fail(c, "connect: %s", strerror(errno));
 		return;
 	}
-	if (load.tls != TLS_OFF) {
+	if (asked.tls != TLS_OFF) {
 		c->stream.ssl = SSL_new(load.ctx);
 		if (!c->stream.ssl || !SSL_set_fd(c->stream.ssl, c->stream.fd))
 			die("SSL_new failed");
 		SSL_set_connect_state(c->stream.ssl);
 		SSL_set_tlsext_host_name(c->stream.ssl, "mail.example.org");
-		if (load.tls == TLS_RESUMED && load.session) {
+		if (asked.tls == TLS_RESUMED && load.session) {
 			SSL_SESSION *copy = SSL_SESSION_dup(load.session);
 
 			SSL_set_session(c->stream.ssl, copy);
@@ -562,9 +485,9 @@ events_wait(int timeout_ms)
 	if (load.progress != seen || seen_at == 0) {
 		seen = load.progress;
 		seen_at = now;
-	} else if ((double)(now - seen_at) > load.stall * 1e9) {
-		fprintf(stderr, "load: nothing moved for %g s\n", load.stall);
-		for (unsigned i = 0; i < load.connections; i++)
+	} else if ((double)(now - seen_at) > asked.stall * 1e9) {
+		fprintf(stderr, "load: nothing moved for %g s\n", asked.stall);
+		for (unsigned i = 0; i < asked.connections; i++)
 			if (load.conns[i].state != CONN_FREE && load.conns[i].state != CONN_READY)
 				conn_fail(&load.conns[i], "hangs");
 		load.errors++;
@@ -586,9 +509,9 @@ logins_run(void)
 	for (;;) {
 		bool more = load.begun < load.wanted && !given_up() &&
 			    !(load.stop_at && now_ns() >= load.stop_at);
-		unsigned slots = load.connections;
+		unsigned slots = asked.connections;
 
-		if (load.tls == TLS_RESUMED && !load.session && load.errors == 0)
+		if (asked.tls == TLS_RESUMED && !load.session && load.errors == 0)
 			slots = 1;
 		for (unsigned i = 0; more && i < slots && load.begun < load.wanted; i++) {
 			if (load.conns[i].state == CONN_FREE) {
@@ -608,9 +531,9 @@ sessions_open(void)
 {
 	unsigned next = 0;
 
-	while (load.ready < load.connections && load.errors == 0) {
-		while (next < load.connections && load.logging < OPENING_AT_ONCE &&
-		       (load.tls != TLS_RESUMED || load.session || next == 0))
+	while (load.ready < asked.connections && load.errors == 0) {
+		while (next < asked.connections && load.logging < OPENING_AT_ONCE &&
+		       (asked.tls != TLS_RESUMED || load.session || next == 0))
 			conn_open(&load.conns[next++]);
 		events_wait(1000);
 	}
@@ -620,13 +543,13 @@ sessions_open(void)
 static void
 work_run(void)
 {
-	for (unsigned i = 0; i < load.connections; i++)
+	for (unsigned i = 0; i < asked.connections; i++)
 		if (load.conns[i].state == CONN_READY)
 			work_send(&load.conns[i]);
 	for (;;) {
 		bool working = false;
 
-		for (unsigned i = 0; i < load.connections && !working; i++)
+		for (unsigned i = 0; i < asked.connections && !working; i++)
 			working = load.conns[i].state == CONN_WORK;
 		if (!working || given_up())
 			return;
@@ -659,7 +582,7 @@ idle_end(void)
 	static const char done[] = "DONE\r\n";
 
 	load.closing = true;
-	for (unsigned i = 0; i < load.connections; i++)
+	for (unsigned i = 0; i < asked.connections; i++)
 		if (load.conns[i].state == CONN_READY)
 			conn_send(&load.conns[i], done, sizeof(done) - 1);
 	while (load.open > 0 && !given_up())
@@ -669,22 +592,22 @@ idle_end(void)
 static void
 command_prepare(void)
 {
-	size_t room = 128 + (load.mode == MODE_UPLOAD ? load.size : 0);
+	size_t room = 128 + (asked.mode == MODE_UPLOAD ? asked.size : 0);
 	char *s = must_alloc(room);
 	int n = 0;
 
-	switch (load.mode) {
+	switch (asked.mode) {
 	case MODE_LOGIN:
 		break;
 	case MODE_DOWNLOAD:
-		n = snprintf(s, room, "w1 XDOWNLOAD %ju %ju\r\n", (uintmax_t)load.size,
-		    (uintmax_t)load.batch);
+		n = snprintf(s, room, "w1 XDOWNLOAD %ju %ju\r\n", (uintmax_t)asked.size,
+		    (uintmax_t)asked.batch);
 		break;
 	case MODE_UPLOAD:
-		n = snprintf(s, room, "w1 XUPLOAD {%ju+}\r\n", (uintmax_t)load.size);
-		pattern_fill((unsigned char *)s + n, load.size);
-		memcpy(s + n + load.size, "\r\n", 2);
-		load.command_len = load.size + 2;
+		n = snprintf(s, room, "w1 XUPLOAD {%ju+}\r\n", (uintmax_t)asked.size);
+		pattern_fill((unsigned char *)s + n, asked.size);
+		memcpy(s + n + asked.size, "\r\n", 2);
+		load.command_len = asked.size + 2;
 		break;
 	case MODE_ROUNDTRIP:
 		n = snprintf(s, room, "w1 NOOP\r\n");
@@ -711,14 +634,22 @@ session_new(SSL *ssl, SSL_SESSION *session)
 }
 
 static void
-tls_prepare(int version, const char *suite, const char *groups)
+tls_prepare(void)
 {
+	bool v13 = asked.tls_version == 1;
+	int version = v13 ? TLS1_3_VERSION : TLS1_2_VERSION;
+	const char *suite = asked.suite, *groups = asked.groups;
+
+	if (!suite)
+		suite = v13 ? "TLS_AES_128_GCM_SHA256" : "ECDHE-ECDSA-AES128-GCM-SHA256";
+	if (!groups) /* TLS 1.2 counts the curve of the certificate among them */
+		groups = v13 ? "X25519" : "X25519:P-256";
 	load.ctx = SSL_CTX_new(TLS_client_method());
 	if (!load.ctx || !SSL_CTX_set_min_proto_version(load.ctx, version) ||
 	    !SSL_CTX_set_max_proto_version(load.ctx, version) ||
 	    !SSL_CTX_set1_groups_list(load.ctx, groups) ||
-	    !(version == TLS1_3_VERSION ? SSL_CTX_set_ciphersuites(load.ctx, suite)
-					: SSL_CTX_set_cipher_list(load.ctx, suite)))
+	    !(v13 ? SSL_CTX_set_ciphersuites(load.ctx, suite)
+		  : SSL_CTX_set_cipher_list(load.ctx, suite)))
 		die("TLS: %s", ERR_reason_error_string(ERR_peek_error()));
 	SSL_CTX_set_verify(load.ctx, SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_mode(load.ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -740,14 +671,13 @@ report(double seconds)
 	getrusage(RUSAGE_SELF, &own);
 	cpu = (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec) +
 	      (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec) / 1e6;
-	if (load.times.count > 1)
-		qsort(load.times.us, load.times.count, sizeof(*load.times.us), times_compare);
+	times_sort(&load.times);
 	printf("{\"mode\": \"%s\", \"tls\": \"%s\", \"auth\": \"%s\", \"connections\": %u, "
 	       "\"done\": %ju, \"errors\": %ju, \"seconds\": %.6f, \"per_second\": %.1f, "
 	       "\"bytes\": %ju, \"bytes_per_second\": %.0f, \"handshakes\": %ju, "
 	       "\"resumed\": %ju, \"latency_us\": {\"median\": %u, \"p99\": %u, \"max\": %u}, "
 	       "\"own_cpu_seconds\": %.3f}\n",
-	    mode_names[load.mode], tls_names[load.tls], auth_names[load.auth], load.connections,
+	    mode_names[asked.mode], tls_names[asked.tls], auth_names[asked.auth], asked.connections,
 	    (uintmax_t)load.done, (uintmax_t)load.errors, seconds,
 	    seconds > 0 ? (double)load.done / seconds : 0, (uintmax_t)load.moved,
 	    seconds > 0 ? (double)load.moved / seconds : 0, (uintmax_t)load.handshakes,
@@ -762,236 +692,52 @@ load_run(void)
 	uint64_t start;
 	bool stands = true, counted_short;
 
-	if (load.mode != MODE_LOGIN)
+	if (asked.mode != MODE_LOGIN)
 		stands = sessions_open();
-	if (load.sync && load.mode != MODE_IDLE) {
+	if (asked.sync && asked.mode != MODE_IDLE) {
 		say_ready();
 		if (!stdin_line())
 			die("nobody said go");
 	}
 	start = now_ns();
-	if (load.seconds > 0)
-		load.stop_at = start + (uint64_t)(load.seconds * 1e9);
-	if (load.mode == MODE_LOGIN)
+	if (asked.seconds > 0)
+		load.stop_at = start + (uint64_t)(asked.seconds * 1e9);
+	if (asked.mode == MODE_LOGIN)
 		logins_run();
 	else if (stands)
 		work_run();
 	start = now_ns() - start;
-	if (load.mode == MODE_IDLE && stands && load.errors == 0) {
+	if (asked.mode == MODE_IDLE && stands && load.errors == 0) {
 		say_ready();
 		while (stdin_line())
 			;
 		idle_end();
 	}
-	counted_short = load.seconds > 0 ? load.done != load.begun : load.done != load.wanted;
+	counted_short = asked.seconds > 0 ? load.done != load.begun : load.done != load.wanted;
 	if (counted_short && load.errors == 0)
 		load.errors++;
 	report((double)start / 1e9);
-	if (load.sync && load.mode != MODE_IDLE)
+	if (asked.sync && asked.mode != MODE_IDLE)
 		while (stdin_line())
 			;
-	for (unsigned i = 0; i < load.connections; i++)
+	for (unsigned i = 0; i < asked.connections; i++)
 		if (load.conns[i].state != CONN_FREE)
 			conn_close(&load.conns[i]);
-}
-
-__attribute__((noreturn)) static void
-usage(int status)
-{
-	fputs("usage: load login|download|upload|roundtrip|idle --port N [option ...]\n"
-	      "  --host ADDRESS           an IPv4 address (127.0.0.1)\n"
-	      "  --tls off|full|resumed   (off)\n"
-	      "  --tls-version 1.2|1.3    (1.3)\n"
-	      "  --suite NAME             (TLS_AES_128_GCM_SHA256)\n"
-	      "  --groups LIST            (X25519)\n"
-	      "  --auth login|literal|plain  LOGIN with quoted strings or literals, or SASL PLAIN\n"
-	      "  --connections N          at once (16)\n"
-	      "  --count N                logins, messages or round trips in all\n"
-	      "  --seconds S              begin nothing new after so long\n"
-	      "  --size BYTES             of a message (65536)\n"
-	      "  --bytes TOTAL            download and upload: in place of --count\n"
-	      "  --batch N                messages a download command asks for (1)\n"
-	      "  --logout                 login: LOGOUT before the close\n"
-	      "  --users N --password WORD   user0 to userN-1 in turn (1000, secret)\n"
-	      "  --no-verify              do not compare the bytes of literals\n"
-	      "  --stall S                give up when nothing moves for so long (15)\n"
-	      "  --sync                   say \"ready\" before the work and wait for a line; when\n"
-	      "                           the JSON is out, hold the sessions until stdin closes\n",
-	    status ? stderr : stdout);
-	exit(status);
-}
-
-/* The index of word in names. */
-static unsigned
-word_index(const char *word, const char *const *names, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (strcmp(word, names[i]) == 0)
-			return i;
-	fprintf(stderr, "load: what is \"%s\"?\n", word);
-	usage(2);
-}
-
-static uint64_t
-number(const char *word)
-{
-	char *end;
-	unsigned long long value = strtoull(word, &end, 10);
-
-	if (end == word || *end != '\0' || word[0] == '-') {
-		fprintf(stderr, "load: \"%s\" is no number\n", word);
-		usage(2);
-	}
-	return value;
-}
-
-static unsigned
-small_number(const char *word)
-{
-	uint64_t value = number(word);
-
-	if (value == 0 || value > 1000000)
-		die("%s is out of range", word);
-	return (unsigned)value;
 }
 
 int
 main(int argc, char **argv)
 {
-	enum {
-		OPT_HOST = 1,
-		OPT_PORT,
-		OPT_TLS,
-		OPT_VERSION,
-		OPT_SUITE,
-		OPT_GROUPS,
-		OPT_AUTH,
-		OPT_CONNECTIONS,
-		OPT_COUNT,
-		OPT_SECONDS,
-		OPT_SIZE,
-		OPT_BYTES,
-		OPT_BATCH,
-		OPT_LOGOUT,
-		OPT_USERS,
-		OPT_PASSWORD,
-		OPT_NO_VERIFY,
-		OPT_STALL,
-		OPT_SYNC,
-		OPT_HELP
-	};
-	static const struct option options[] = {
-		{ "host", required_argument, NULL, OPT_HOST },
-		{ "port", required_argument, NULL, OPT_PORT },
-		{ "tls", required_argument, NULL, OPT_TLS },
-		{ "tls-version", required_argument, NULL, OPT_VERSION },
-		{ "suite", required_argument, NULL, OPT_SUITE },
-		{ "groups", required_argument, NULL, OPT_GROUPS },
-		{ "auth", required_argument, NULL, OPT_AUTH },
-		{ "connections", required_argument, NULL, OPT_CONNECTIONS },
-		{ "count", required_argument, NULL, OPT_COUNT },
-		{ "seconds", required_argument, NULL, OPT_SECONDS },
-		{ "size", required_argument, NULL, OPT_SIZE },
-		{ "bytes", required_argument, NULL, OPT_BYTES },
-		{ "batch", required_argument, NULL, OPT_BATCH },
-		{ "logout", no_argument, NULL, OPT_LOGOUT },
-		{ "users", required_argument, NULL, OPT_USERS },
-		{ "password", required_argument, NULL, OPT_PASSWORD },
-		{ "no-verify", no_argument, NULL, OPT_NO_VERIFY },
-		{ "stall", required_argument, NULL, OPT_STALL },
-		{ "sync", no_argument, NULL, OPT_SYNC },
-		{ "help", no_argument, NULL, OPT_HELP },
-		{ NULL, 0, NULL, 0 },
-	};
-	const char *host = "127.0.0.1", *suite = NULL, *groups = NULL;
-	int option, version = TLS1_3_VERSION;
 	struct rlimit files;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case OPT_HOST:
-			host = optarg;
-			break;
-		case OPT_PORT:
-			load.address.sin_port = htons((uint16_t)small_number(optarg));
-			break;
-		case OPT_TLS:
-			load.tls = (enum tls)word_index(optarg, tls_names, 3);
-			break;
-		case OPT_VERSION:
-			if (strcmp(optarg, "1.2") != 0 && strcmp(optarg, "1.3") != 0)
-				usage(2);
-			version = optarg[2] == '2' ? TLS1_2_VERSION : TLS1_3_VERSION;
-			break;
-		case OPT_SUITE:
-			suite = optarg;
-			break;
-		case OPT_GROUPS:
-			groups = optarg;
-			break;
-		case OPT_AUTH:
-			load.auth = (enum auth)word_index(optarg, auth_names, 3);
-			break;
-		case OPT_CONNECTIONS:
-			load.connections = small_number(optarg);
-			break;
-		case OPT_COUNT:
-			load.count = number(optarg);
-			break;
-		case OPT_SECONDS:
-			load.seconds = strtod(optarg, NULL);
-			break;
-		case OPT_SIZE:
-			load.size = number(optarg);
-			break;
-		case OPT_BYTES:
-			load.bytes = number(optarg);
-			break;
-		case OPT_BATCH:
-			load.batch = small_number(optarg);
-			break;
-		case OPT_LOGOUT:
-			load.logout = true;
-			break;
-		case OPT_USERS:
-			load.users = small_number(optarg);
-			break;
-		case OPT_PASSWORD:
-			load.password = optarg;
-			break;
-		case OPT_NO_VERIFY:
-			load.verify = false;
-			break;
-		case OPT_STALL:
-			load.stall = strtod(optarg, NULL);
-			break;
-		case OPT_SYNC:
-			load.sync = true;
-			break;
-		case OPT_HELP:
-			usage(0);
-		default:
-			usage(2);
-		}
-	}
-	if (optind + 1 != argc || load.address.sin_port == 0)
-		usage(2);
-	load.mode = (enum mode)word_index(argv[optind], mode_names, 5);
-	load.address.sin_family = AF_INET;
-	if (inet_pton(AF_INET, host, &load.address.sin_addr) != 1)
-		die("%s is no IPv4 address", host);
-	if (strlen(load.password) > 100)
-		die("the password is too long");
-	if (load.size > 64u << 20)
-		die("messages have at most 64 MiB");
-
-	load.wanted = load.count;
-	if (load.bytes && load.size && (load.mode == MODE_DOWNLOAD || load.mode == MODE_UPLOAD))
-		load.wanted = load.bytes / (load.size * load.batch);
-	if (load.mode == MODE_IDLE)
-		load.wanted = load.connections;
+	options_parse(argc, argv);
+	load.wanted = asked.count;
+	if (asked.bytes && asked.size && (asked.mode == MODE_DOWNLOAD || asked.mode == MODE_UPLOAD))
+		load.wanted = asked.bytes / (asked.size * asked.batch);
+	if (asked.mode == MODE_IDLE)
+		load.wanted = asked.connections;
 	if (load.wanted == 0) {
-		if (load.seconds <= 0)
+		if (asked.seconds <= 0)
 			die("neither --count nor --seconds, nor --bytes for a whole message");
 		load.wanted = UINT64_MAX;
 	}
@@ -1001,17 +747,11 @@ main(int argc, char **argv)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	if (load.tls != TLS_OFF) {
-		if (!suite)
-			suite = version == TLS1_3_VERSION ? "TLS_AES_128_GCM_SHA256"
-							  : "ECDHE-ECDSA-AES128-GCM-SHA256";
-		if (!groups) /* TLS 1.2 counts the curve of the certificate among them */
-			groups = version == TLS1_3_VERSION ? "X25519" : "X25519:P-256";
-		tls_prepare(version, suite, groups);
-	}
+	if (asked.tls != TLS_OFF)
+		tls_prepare();
 	load.pattern = must_alloc(READ_MAX + PATTERN_PERIOD);
 	pattern_fill(load.pattern, READ_MAX + PATTERN_PERIOD);
-	load.conns = must_alloc(load.connections * sizeof(*load.conns));
+	load.conns = must_alloc(asked.connections * sizeof(*load.conns));
 	load.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (load.epoll < 0)
 		die("epoll: %s", strerror(errno));
