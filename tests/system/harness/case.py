@@ -38,13 +38,15 @@ class World:
             self._certificates[name] = self.ca.issue(name, **options)
         return self._certificates[name]
 
-    def store(self, name, users, tls=True, **options):
-        """Starts a Dovecot; users is a list of names (password `secret`) or a dictionary."""
+    def store(self, name, users, tls=True, pair=None, **options):
+        """Starts a Dovecot; users is a list of names (password `secret`) or a dictionary. pair: its
+        certificate and key, if not made here."""
         if not isinstance(users, dict):
             users = {user: "secret" for user in users}
-        pair = (None, None)
-        if tls:
-            pair = self.certificate(f"{name}-cert", owner=world.ACCOUNT.uid)
+        if pair is None:
+            pair = (None, None)
+            if tls:
+                pair = self.certificate(f"{name}-cert", owner=world.ACCOUNT.uid)
         self.stores[name] = store.Dovecot(self.work, name, users, *pair, **options).start()
         return self.stores[name]
 

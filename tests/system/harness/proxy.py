@@ -11,7 +11,8 @@ from .world import ACCOUNT, until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 MODE = os.environ.get("MODE", "release")
-BINARY = os.environ.get("SALLYPORT", os.path.join(ROOT, "build", MODE, "sallyport"))
+BUILD = os.environ.get("BUILD", os.path.join("build", MODE))
+BINARY = os.environ.get("SALLYPORT", os.path.join(ROOT, BUILD, "sallyport"))
 
 _PAIR = re.compile(r'([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
 _ESCAPE = {"n": "\n", "r": "\r", "t": "\t"}
@@ -69,8 +70,9 @@ class Proxy:
         for tool in ("ASAN", "UBSAN"):
             environment[f"{tool}_OPTIONS"] = ":".join(filter(None, [
                 os.environ.get(f"{tool}_OPTIONS"), f"log_path={folder}/sanitizer"]))
+        # As a shell or systemd starts it: 1,024 open files to begin with.
         self.process = world.start(
-            [binary, "run", "-c", self.config, "--address-file", path],
+            ["prlimit", "--nofile=1024:", binary, "run", "-c", self.config, "--address-file", path],
             account=self.account, env=environment, cwd="/",
             stdout=open(self.errors, "ab"), stderr=subprocess.STDOUT)
         try:
@@ -81,10 +83,11 @@ class Proxy:
             self.process = None
             raise AssertionError(f"{error}; it said: {said[-1500:]}") from None
         self.addresses = {}
-        for line in open(path):
-            name, address = line.split()
-            host, port = address.rsplit(":", 1)
-            self.addresses.setdefault(name, []).append((host.strip("[]"), int(port)))
+        with open(path) as file:
+            for line in file:
+                name, address = line.split()
+                host, port = address.rsplit(":", 1)
+                self.addresses.setdefault(name, []).append((host.strip("[]"), int(port)))
         return self
 
     def address(self, name, number=0):

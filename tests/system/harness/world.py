@@ -7,8 +7,9 @@ runs as an ordinary user, so that the tests do the same on a developer's machine
 
 import atexit
 import os
-import pwd
 import grp
+import pwd
+import resource
 import select
 import socket
 import shutil
@@ -98,6 +99,10 @@ class Workdir:
         if os.environ.get("KEEP") != "1":
             shutil.rmtree(self.path, ignore_errors=True)
 
+
+# Stores and clients of the large tests hold thousands of files; the daemon gets the usual limit back.
+FILES_HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES_HARD, 65536), FILES_HARD))
 
 _running = []
 
