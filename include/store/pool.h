@@ -28,16 +28,20 @@ struct pool {
 
 /* What BALANCE_LEAST and BALANCE_ROUND_ROBIN need to know: the directory's. Indexed by backend->index. */
 struct pool_load {
-	uint64_t sessions; /* open now */
-	double virtual_time; /* round robin: 1/weight a pick */
+	uint64_t sessions;   /* open now, or about to be */
+	double virtual_time; /* round robin, and ties of least: 1/weight a pick; kept by pool_order() */
 };
 
 /*
  * Puts all backends of @pool into @order (room for pool->n), best first; those of weight 0 come last. @loads may be NULL for
  * BALANCE_HASH and BALANCE_RANDOM. Rendezvous scores depend on user name, backend name and weight only, so that a change of the pool moves
- * nobody but the users of what was added or taken away.
+ * nobody but the users of what was added or taken away. They are part of the protocol between the proxies of a fleet: never change them.
+ *
+ * BALANCE_LEAST and BALANCE_ROUND_ROBIN count the first of @order as picked (its virtual time); sessions are the caller's to count.
  */
 void pool_order(const struct pool *pool, struct slice user, struct pool_load *loads,
 	const struct backend **order);
+
+const char *balance_name(enum balance b); /* "hash", "least", "random", "round-robin" */
 
 #endif
