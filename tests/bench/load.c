@@ -97,6 +97,7 @@ static struct {
 } load = { .epoll = -1 };
 
 static unsigned char read_buffer[READ_MAX];
+static char host_name[] = "mail.example.org"; /* OpenSSL's macros know no const */
 
 static void *
 must_alloc(size_t size)
@@ -167,7 +168,7 @@ static bool
 conn_flush(struct conn *c)
 {
 	while (c->out_len > 0) {
-		struct iovec iov = { (void *)c->out, c->out_len };
+		struct iovec iov = stream_piece(c->out, c->out_len);
 		ssize_t n = stream_writev(&c->stream, &iov, 1);
 
 		if (n == STREAM_FAILED) {
@@ -453,7 +454,7 @@ conn_open(struct conn *c)
 		if (!c->stream.ssl || !SSL_set_fd(c->stream.ssl, c->stream.fd))
 			die("SSL_new failed");
 		SSL_set_connect_state(c->stream.ssl);
-		SSL_set_tlsext_host_name(c->stream.ssl, "mail.example.org");
+		SSL_set_tlsext_host_name(c->stream.ssl, host_name);
 		if (asked.tls == TLS_RESUMED && load.session) {
 			SSL_SESSION *copy = SSL_SESSION_dup(load.session);
 
@@ -638,12 +639,14 @@ tls_prepare(void)
 {
 	bool v13 = asked.tls_version == 1;
 	int version = v13 ? TLS1_3_VERSION : TLS1_2_VERSION;
-	const char *suite = asked.suite, *groups = asked.groups;
+	const char *suite = asked.suite;
+	char groups[64];
 
 	if (!suite)
 		suite = v13 ? "TLS_AES_128_GCM_SHA256" : "ECDHE-ECDSA-AES128-GCM-SHA256";
-	if (!groups) /* TLS 1.2 counts the curve of the certificate among them */
-		groups = v13 ? "X25519" : "X25519:P-256";
+	/* TLS 1.2 counts the curve of the certificate among the groups. */
+	snprintf(groups, sizeof(groups), "%s",
+	    asked.groups ? asked.groups : (v13 ? "X25519" : "X25519:P-256"));
 	load.ctx = SSL_CTX_new(TLS_client_method());
 	if (!load.ctx || !SSL_CTX_set_min_proto_version(load.ctx, version) ||
 	    !SSL_CTX_set_max_proto_version(load.ctx, version) ||

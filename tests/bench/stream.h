@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -81,14 +82,21 @@ stream_read(struct stream *s, void *buf, size_t len)
 	return errno == EAGAIN ? STREAM_WANT_READ : STREAM_FAILED;
 }
 
+/* A piece of output. An iovec has no const; what it points to is only read. */
+static inline struct iovec
+stream_piece(const void *bytes, size_t len)
+{
+	return (struct iovec){ (void *)(uintptr_t)bytes, len };
+}
+
 /*
  * Bytes written, or a negative code. Over TLS small pieces are gathered into one record; after
  * STREAM_WANT_WRITE the caller must come back with the same bytes.
  */
 static inline ssize_t
-stream_writev(struct stream *s, const struct iovec *iov, int count)
+stream_writev(struct stream *s, struct iovec *iov, int count)
 {
-	struct msghdr msg = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)count };
 	static unsigned char gathered[16384];
 	const void *from = iov[0].iov_base;
 	size_t len = iov[0].iov_len;

@@ -173,20 +173,15 @@ peer_gather(struct peer *p, struct iovec iov[MESSAGES_AT_ONCE + 2])
 {
 	int n = 0;
 
-	if (p->out_pos < p->out_len) {
-		iov[n].iov_base = p->out + p->out_pos;
-		iov[n++].iov_len = p->out_len - p->out_pos;
-	}
+	if (p->out_pos < p->out_len)
+		iov[n++] = stream_piece(p->out + p->out_pos, p->out_len - p->out_pos);
 	for (uint64_t i = 0; i < p->messages && i < MESSAGES_AT_ONCE; i++) {
 		size_t skip = i == 0 ? p->message_pos : 0;
 
-		iov[n].iov_base = (void *)(p->message->bytes + skip);
-		iov[n++].iov_len = p->message->len - skip;
+		iov[n++] = stream_piece(p->message->bytes + skip, p->message->len - skip);
 	}
-	if (p->messages <= MESSAGES_AT_ONCE && p->final_pos < p->final_len) {
-		iov[n].iov_base = p->final + p->final_pos;
-		iov[n++].iov_len = p->final_len - p->final_pos;
-	}
+	if (p->messages <= MESSAGES_AT_ONCE && p->final_pos < p->final_len)
+		iov[n++] = stream_piece(p->final + p->final_pos, p->final_len - p->final_pos);
 	return n;
 }
 
