@@ -1,5 +1,6 @@
 /*
- * tests/unit/test.h - the harness of the unit tests: cases that register themselves, checks, and main().
+ * tests/unit/test.h - the harness of the unit tests: cases that register themselves, checks, and
+ * main().
  *
  *      #include "test.h"
  *
@@ -10,10 +11,11 @@
  *              CHECK_U64(s.len, 1);
  *      }
  *
- * Each binary prints `ok - BINARY.CASE` or `not ok - BINARY.CASE: why (file:line)` a case and exits 1 when one
- * failed. The first failed check ends its case (with a longjmp, also out of helper functions), not the binary.
- * In a loop over a table say with test_note() which row is being checked; it is printed with the failure.
- * Arguments are parts of case names: only those cases run. `-l` lists.
+ * Each binary prints `ok - BINARY.CASE` or `not ok - BINARY.CASE: why (file:line)` a case and exits
+ * 1 when one failed. The first failed check ends its case (with a longjmp, also out of helper
+ * functions), not the binary. In a loop over a table say with test_note() which row is being
+ * checked; it is printed with the failure. Arguments are parts of case names: only those cases run.
+ * `-l` lists.
  */
 #ifndef TEST_H
 #define TEST_H
@@ -71,6 +73,9 @@ test_note(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(test_note_text, sizeof(test_note_text), fmt, ap);
 	va_end(ap);
+	for (char *c = test_note_text; *c; c++)
+		if ((unsigned char)*c < ' ')
+			*c = '.'; /* the report is one line */
 }
 
 static inline void
@@ -161,6 +166,12 @@ test_check_str(const char *a, const char *b, const char *what, const char *file,
 		test_fail_at(file, line, "%s is %s, not %s", what, a ? a : "NULL", b ? b : "NULL");
 	test_check_bytes(a, strlen(a), b, strlen(b), what, file, line);
 }
+
+/* A slice in a table, NULs and all. */
+#define BYTES(literal)                                                                             \
+	{                                                                                          \
+		literal, sizeof(literal) - 1                                                       \
+	}
 
 #define FAIL(...)   test_fail_at(__FILE__, __LINE__, __VA_ARGS__)
 #define CHECK(cond) ((cond) ? (void)0 : test_fail_at(__FILE__, __LINE__, "%s is false", #cond))
