@@ -1,5 +1,6 @@
 /*
- * proto/imap_command.h - a client's command before login (RFC 9051 section 6.1 to 6.3, RFC 2971, RFC 4959).
+ * proto/imap_command.h - a client's command before login (RFC 9051 section 6.1 to 6.3, RFC 2971,
+ * RFC 4959).
  */
 #ifndef PROTO_IMAP_COMMAND_H
 #define PROTO_IMAP_COMMAND_H
@@ -47,11 +48,17 @@ struct imap_command {
 };
 
 /*
- * Parses the @len bytes at @p: a complete command, or all of it up to the end of a literal's announcement.
- * Returns 1: complete; 0: fine so far (ends behind `{n}` CRLF: go on collecting); -1: wrong, and *why_r (a literal, never
- * NULL then) says what, to be sent as `tag BAD why`. The tag is set in *cmd_r as soon as there is one (len 0: none; then
+ * Parses the @len bytes at @p: a complete command, or all of it up to the end of a literal's
+ * announcement. Returns 1: complete; 0: fine so far (ends behind `{n}` CRLF: go on collecting); -1:
+ * wrong, and *why_r (a literal, never NULL then) says what, to be sent as `tag BAD why`. More bytes
+ * never turn 1 or -1 around. The tag is set in *cmd_r as soon as there is one (len 0: none; then
  * the answer is `* BAD why`). Slices point into @p.
+ *
+ * IMAP_NEEDS_LOGIN and IMAP_UNKNOWN are 1 as soon as the name is read, at a literal's announcement
+ * too: nothing behind the name is looked at. Of a command that is served, no string holds a NUL.
+ * Spaces before the line end are tolerated.
  */
-int imap_command_parse(const char *p, size_t len, struct imap_command *cmd_r, const char **why_r);
+int imap_command_parse(
+    const char *p, size_t len, struct imap_command *cmd_r, const char **why_r) MUST_CHECK;
 
 #endif

@@ -39,9 +39,13 @@ struct imap_response {
 enum imap_status imap_status_word(struct slice word);
 
 /*
- * Takes the complete response of @len bytes at @p (as framed) apart. Returns 1, or -1 with *why_r (a literal) when it is none.
- * Tolerated, because stores in use send it: "+" without a space, a tagged status without text, trailing spaces.
+ * Takes the complete response of @len bytes at @p (as framed) apart. Returns 1, or -1 with *why_r
+ * (a literal) when it is none. Slices point into @p. Tolerated, because stores in use send it: "+"
+ * without a space, a status without text, trailing spaces (they stay in text and data). A status or
+ * continuation that is accepted has no CR, LF or NUL before its end, so its parts may be passed on
+ * in a line of our own.
  */
-int imap_response_parse(const char *p, size_t len, struct imap_response *r_r, const char **why_r);
+int imap_response_parse(
+    const char *p, size_t len, struct imap_response *r_r, const char **why_r) MUST_CHECK;
 
 #endif

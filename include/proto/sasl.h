@@ -1,5 +1,6 @@
 /*
- * proto/sasl.h - the SASL messages that the proxy reads and writes itself: base64 (RFC 4648), PLAIN (RFC 4616), LOGIN.
+ * proto/sasl.h - the SASL messages that the proxy reads and writes itself: base64 (RFC 4648), PLAIN
+ * (RFC 4616), LOGIN.
  */
 #ifndef PROTO_SASL_H
 #define PROTO_SASL_H
@@ -17,8 +18,9 @@ enum sasl_mechanism {
 enum sasl_mechanism sasl_mechanism(struct slice name); /* case ignored */
 
 /*
- * Strict base64: full quanta, padding only at the end, its unused bits zero, nothing else. An empty text is
- * an empty message. False on anything else or when @size is too small. *len_r: bytes written.
+ * Strict base64: full quanta, padding only at the end, its unused bits zero, nothing else. An empty
+ * text is an empty message. False on anything else or when @size is too small. *len_r: bytes
+ * written.
  */
 bool base64_decode(struct slice text, char *dst, size_t size, size_t *len_r) MUST_CHECK;
 
