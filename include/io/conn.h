@@ -30,10 +30,13 @@ struct tls_client;
 enum conn_event {
 	CONN_UP = 1,   /* conn_establish() is worth calling */
 	CONN_IN = 2,   /* conn_read() is worth calling */
-	CONN_OUT = 4,  /* conn_pending() has become 0 */
+	CONN_OUT = 4,  /* conn_pending() has become 0 (after conn_establish() has said 1) */
 };
 
-/* @events: a set of enum conn_event. It may close @c (conn_close) and return. */
+/*
+ * @events: a set of enum conn_event. It may close @c (conn_close) and return. A connection that breaks while it sends what
+ * was kept says CONN_IN and CONN_OUT whatever the owner wants: conn_read() then gives what is still there, and the reason.
+ */
 typedef void conn_fn(struct conn *c, int events, void *arg);
 
 /* What conn_write() may be given at once, and so the bound of a spill (TLS adds its framing). */
@@ -91,6 +94,9 @@ void conn_want_read(struct conn *c, bool want);
 
 /* Whether plaintext-side input is buffered inside or, for a plain socket, waiting: asked right before STARTTLS. */
 bool conn_has_input(struct conn *c);
+
+/* Whether conn_read() would give something without asking the socket: worth knowing before one more call of it. */
+bool conn_more(const struct conn *c);
 
 /* For an owner that stops before conn_read() says 0 (its budget is used up): CONN_IN comes again next turn. */
 void conn_kick(struct conn *c);
