@@ -15,6 +15,7 @@
 #define IPC_PAYLOAD_MAX ((size_t)65536)
 #define IPC_FDS_MAX 16
 #define IPC_QUEUE_MAX 8192 /* messages waiting to be sent */
+#define IPC_QUEUE_BYTES_MAX ((size_t)32 << 20) /* and their payloads in sum */
 
 struct ipc;
 
@@ -33,7 +34,10 @@ typedef void ipc_gone_fn(struct ipc *ipc, const struct err *err, void *arg);
 /* A connected pair, close-on-exec, non-blocking, with buffers large enough for the longest message. -1 and a reason. */
 int ipc_pair(int fds_r[2], struct err *err) MUST_CHECK;
 
-/* Takes over @fd. @loop may be NULL: then only ipc_send_now / ipc_receive work. NULL when out of memory. */
+/*
+ * Takes over @fd (closed on failure too). @loop may be NULL, for a process that has none yet: then ipc_send() waits for room (10 s at
+ * most) instead of queueing, and messages come through ipc_receive(). NULL when out of memory.
+ */
 struct ipc *ipc_new(struct loop *loop, int fd, ipc_message_fn *message, ipc_gone_fn *gone, void *arg) MUST_CHECK;
 void ipc_close(struct ipc **ipc);
 
