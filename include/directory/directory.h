@@ -19,18 +19,36 @@ struct directory_config {
 };
 
 struct directory *directory_new(struct loop *loop, struct err *err) MUST_CHECK;
+/* Drops all questions: their fn is not called. Before the configuration's lookups go. */
 void directory_free(struct directory **d);
-/* -1 and a reason: out of memory (the old one stays). */
+
+/*
+ * Decides by @config from now on; the old one is not used any more once this returns. Questions that wait for a lookup of the old one
+ * begin again with the new one, in a later turn; those that wait for addresses only finish as they are. Host names of all
+ * backends are resolved ahead. -1 and a reason: out of memory (the old one stays).
+ */
 int directory_configure(struct directory *d, const struct directory_config *config, struct err *err) MUST_CHECK;
 
-/* Called once a question, at once or later; @answer is the directory's. */
+/*
+ * Called once a question, at once or later; @answer is the directory's and only valid while called. May ask, report and call
+ * directory_worker_gone(); must not call directory_configure() nor directory_free().
+ */
 typedef void directory_answer_fn(void *arg, const struct route_answer *answer);
 
-/* At most DIRECTORY_QUESTIONS_MAX wait at once; one more is answered FAIL_DIRECTORY at once. */
+/*
+ * @worker: who asks, for directory_worker_gone(). At most DIRECTORY_QUESTIONS_MAX wait at once; one more is answered
+ * FAIL_DIRECTORY at once. Questions are bounded in time by what they wait for: the time-out of a lookup, and RESOLVE_SECONDS.
+ *
+ * A user with open sessions goes where they are (pinned, no other candidate), and for the pool's affinity time after the last of them that
+ * store is the first candidate; both only if that store is still one of the target's pool or of its fallbacks: a lookup that names
+ * another target is the operator's decision, and new sessions follow it.
+ */
 #define DIRECTORY_QUESTIONS_MAX 65536u
-void directory_ask(struct directory *d, const struct route_question *q, directory_answer_fn *fn, void *arg);
+void directory_ask(struct directory *d, unsigned worker, const struct route_question *q,
+	directory_answer_fn *fn, void *arg);
+unsigned directory_waiting(const struct directory *d); /* questions */
 
-/* Reports of workers. */
+/* Reports of workers. @user: the answer's key; @backend: the name of a backend, or the host:port target. */
 void directory_session_open(struct directory *d, unsigned worker, struct slice user, struct slice backend);
 void directory_session_close(struct directory *d, unsigned worker, struct slice user, struct slice backend);
 void directory_worker_gone(struct directory *d, unsigned worker); /* also drops its questions: their fn is not called */
