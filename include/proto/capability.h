@@ -28,7 +28,7 @@ bool capability_parse(struct capability_list *list_r, struct slice text) MUST_CH
 
 bool capability_has(const struct capability_list *list, struct slice word);
 
-/* Appends a word if it is not there and fits; false when it does not fit. */
+/* Appends a word if it is not there; false when it does not fit or is no atom. */
 bool capability_add(struct capability_list *list, struct slice word);
 void capability_remove(struct capability_list *list, struct slice word);
 
