@@ -20,7 +20,7 @@ enum sasl_mechanism sasl_mechanism(struct slice name); /* case ignored */
 /*
  * Strict base64: full quanta, padding only at the end, its unused bits zero, nothing else. An empty
  * text is an empty message. False on anything else or when @size is too small. *len_r: bytes
- * written.
+ * written. @dst may be where the text stands.
  */
 bool base64_decode(struct slice text, char *dst, size_t size, size_t *len_r) MUST_CHECK;
 
@@ -34,10 +34,16 @@ struct sasl_plain {
 	struct slice password; /* may be empty: the store decides */
 };
 
-/* [authzid] NUL authcid NUL passwd, RFC 4616: exactly two NULs. Slices into @message. */
+/*
+ * [authzid] NUL authcid NUL passwd, RFC 4616: exactly two NULs. False on anything else, and when
+ * authcid is empty. Slices into @message.
+ */
 bool sasl_plain_parse(struct slice message, struct sasl_plain *plain_r) MUST_CHECK;
 
-/* Writes the message; its length, or 0 when it does not fit or a part holds a NUL. */
+/*
+ * Writes the message. Its length, or 0 when it does not fit, a part holds a NUL, or authcid is
+ * empty.
+ */
 size_t sasl_plain_put(const struct sasl_plain *plain, char *dst, size_t size);
 
 #endif
