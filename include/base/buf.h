@@ -18,7 +18,7 @@ struct buf {
 	char *data;
 	size_t start, end, cap;
 	size_t max;  /* bytes it may ever hold; 0 counts as nothing allowed */
-	bool secret; /* freed and moved memory is wiped */
+	bool secret; /* what is consumed, moved or freed is wiped */
 };
 
 void buf_init(struct buf *b, size_t max, bool secret);

@@ -25,16 +25,19 @@ struct upstream;
 struct upstream_env {
 	struct loop *loop;
 	struct conn_env *conns;
-	struct mem_pool *pool;         /* of struct upstream */
-	struct mem_pool *buffers;      /* of their read buffers */
+	struct mem_pool *pool; /* of struct upstream */
+	struct list graveyard; /* freed, memory kept until the end of the turn */
+	struct loop_task reaper;
+	unsigned next_source; /* local addresses are taken in turn */
 };
 
-int upstream_env_init(struct upstream_env *env, struct loop *loop, struct conn_env *conns) MUST_CHECK;
+int upstream_env_init(
+    struct upstream_env *env, struct loop *loop, struct conn_env *conns) MUST_CHECK;
 void upstream_env_free(struct upstream_env *env);
 
 struct upstream_credentials {
-	struct slice user;    /* as the store is to see it */
-	struct slice authzid; /* empty: none */
+	struct slice user;             /* as the store is to see it */
+	struct slice authzid;          /* empty: none */
 	const struct secret *password; /* the caller's; read when the login is sent, not kept */
 };
 
@@ -61,7 +64,7 @@ struct upstream_ops {
  * A connection that cannot be begun is reported by failed(), from the loop, never from here.
  */
 struct upstream *upstream_start(struct upstream_env *env, const struct backend *backend,
-	const struct addr *to, const struct upstream_ops *ops, void *arg) MUST_CHECK;
+    const struct addr *to, const struct upstream_ops *ops, void *arg) MUST_CHECK;
 
 /* Sends the login: only from secure() or after refused(). Ends in ready, refused or failed. */
 void upstream_login(struct upstream *u, const struct upstream_credentials *credentials);
@@ -71,16 +74,18 @@ const struct capability_list *upstream_before(const struct upstream *u);
 
 /* After ready(): what the session needs of it; then the upstream is freed. */
 struct upstream_result {
-	struct conn *conn;              /* the receiver's; no handler set, not reading */
-	struct buf rest;                /* bytes behind the tagged OK, the receiver's */
-	struct capability_list after;   /* the store's capabilities after login, as it told or was asked */
-	char text[512];                 /* human text of its tagged OK */
+	struct conn *conn; /* the receiver's; no handler set, not reading */
+	struct buf rest;   /* bytes behind the tagged OK, the receiver's */
+	struct capability_list
+	    after;      /* the store's capabilities after login, as it told or was asked */
+	char text[512]; /* human text of its tagged OK */
 };
 void upstream_take(struct upstream **u, struct upstream_result *result_r);
 
 /* Ends it in any state: LOGOUT is not awaited. NULL is fine. */
 void upstream_free(struct upstream **u);
 
-const char *upstream_state_name(const struct upstream *u); /* for logs and trace: "connect", "greeting", … */
+const char *upstream_state_name(
+    const struct upstream *u); /* for logs and trace: "connect", "greeting", … */
 
 #endif

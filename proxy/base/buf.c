@@ -56,6 +56,8 @@ buf_room(struct buf *b, size_t want, size_t *room_r)
 	if (b->cap - b->end < want || !b->data) {
 		if (b->data && b->cap - len >= want) {
 			memmove(b->data, b->data + b->start, len);
+			if (b->secret)
+				secret_wipe(b->data + len, b->end - len);
 			b->start = 0;
 			b->end = len;
 		} else {
@@ -114,6 +116,8 @@ void
 buf_consume(struct buf *b, size_t len)
 {
 	ASSERT(len <= buf_len(b));
+	if (b->secret && len > 0)
+		secret_wipe(b->data + b->start, len);
 	b->start += len;
 	if (b->start == b->end)
 		b->start = b->end = 0;
