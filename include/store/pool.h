@@ -7,7 +7,7 @@
 #include "store/backend.h"
 
 enum balance {
-	BALANCE_HASH,        /* weighted rendezvous hashing by user: same user, same store, on every proxy */
+	BALANCE_HASH, /* weighted rendezvous hashing by user: same user, same store, on every proxy */
 	BALANCE_LEAST,       /* fewest sessions for its weight */
 	BALANCE_RANDOM,      /* weighted */
 	BALANCE_ROUND_ROBIN, /* weighted */
@@ -20,16 +20,19 @@ struct pool {
 	const struct backend *const *backends;
 	unsigned n;
 	enum balance balance;
-	double affinity_time;          /* seconds after the last session; 0: only while sessions are open … */
-	bool affinity;                 /* … and false: not at all */
-	const struct pool *fallback;   /* tried after all of this pool; a single backend is a pool of one; may be NULL */
+	double
+	    affinity_time; /* seconds after the last session; 0: only while sessions are open … */
+	bool affinity;     /* … and false: not at all */
+	const struct pool *
+	    fallback; /* tried after all of this pool; a single backend is a pool of one; may be NULL */
 	int line;
 };
 
 /* What BALANCE_LEAST and BALANCE_ROUND_ROBIN need to know: the directory's. Indexed by backend->index. */
 struct pool_load {
-	uint64_t sessions;   /* open now, or about to be */
-	double virtual_time; /* round robin, and ties of least: 1/weight a pick; kept by pool_order() */
+	uint64_t sessions; /* open now, or about to be */
+	double
+	    virtual_time; /* round robin, and ties of least: 1/weight a pick; kept by pool_order() */
 };
 
 /*
@@ -37,10 +40,13 @@ struct pool_load {
  * BALANCE_HASH and BALANCE_RANDOM. Rendezvous scores depend on user name, backend name and weight only, so that a change of the pool moves
  * nobody but the users of what was added or taken away. They are part of the protocol between the proxies of a fleet: never change them.
  *
- * BALANCE_LEAST and BALANCE_ROUND_ROBIN count the first of @order as picked (its virtual time); sessions are the caller's to count.
+ * Nothing is counted as picked, but in @loads newcomers are brought level with the others.
  */
 void pool_order(const struct pool *pool, struct slice user, struct pool_load *loads,
 	const struct backend **order);
+
+/* The first of an order is taken: for BALANCE_ROUND_ROBIN and ties of BALANCE_LEAST. Sessions are the caller's to count. */
+void pool_picked(const struct pool *pool, const struct backend *b, struct pool_load *loads);
 
 const char *balance_name(enum balance b); /* "hash", "least", "random", "round-robin" */
 

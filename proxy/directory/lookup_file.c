@@ -13,10 +13,10 @@
  */
 #include "directory/lookup.h"
 
+#include <stdarg.h>
+
 #include "base/htab.h"
 #include "base/mem.h"
-
-#include <stdarg.h>
 
 struct entry {
 	struct htab_node node; /* key: the name, lowered */

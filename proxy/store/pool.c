@@ -7,7 +7,7 @@
  *                   chance to be first is weight / sum of weights, and a backend's score knows nothing of the others.
  *      random       the same with a random u
  *      least        -(sessions + 1) / weight   what it would carry with one more
- *      round-robin  -virtual time     each pick costs the picked 1 / weight
+ *      round-robin  -virtual time     each pick costs the picked 1 / weight (pool_picked)
  *
  * Weight 0 is not in the game: such backends follow all others, among themselves as if of weight 1.
  * Keeps nothing but a batch of random numbers.
@@ -39,6 +39,12 @@ balance_name(enum balance b)
 		return "round-robin";
 	}
 	return "?";
+}
+
+static bool
+is_counted(const struct pool *pool)
+{
+	return pool->balance == BALANCE_LEAST || pool->balance == BALANCE_ROUND_ROBIN;
 }
 
 static double
@@ -121,12 +127,11 @@ pool_order(const struct pool *pool, struct slice user, struct pool_load *loads,
     const struct backend **order)
 {
 	struct scored scored[POOL_BACKENDS_MAX];
-	bool counted = pool->balance == BALANCE_LEAST || pool->balance == BALANCE_ROUND_ROBIN;
 
-	ASSERT(pool->n <= POOL_BACKENDS_MAX && (loads || !counted));
+	ASSERT(pool->n <= POOL_BACKENDS_MAX && (loads || !is_counted(pool)));
 	if (pool->n == 0)
 		return;
-	if (counted)
+	if (is_counted(pool))
 		level_virtual_time(pool, loads);
 	for (unsigned i = 0; i < pool->n; i++) {
 		const struct backend *b = pool->backends[i];
@@ -153,6 +158,11 @@ pool_order(const struct pool *pool, struct slice user, struct pool_load *loads,
 	qsort(scored, pool->n, sizeof(scored[0]), scored_cmp);
 	for (unsigned i = 0; i < pool->n; i++)
 		order[i] = scored[i].backend;
-	if (counted)
-		loads[order[0]->index].virtual_time += 1 / weight_of(order[0]);
+}
+
+void
+pool_picked(const struct pool *pool, const struct backend *b, struct pool_load *loads)
+{
+	if (is_counted(pool))
+		loads[b->index].virtual_time += 1 / weight_of(b);
 }
