@@ -75,6 +75,7 @@ struct login {
 	struct buf in; /* what came and is not dealt with; wiped */
 	struct frame frame;
 	const char *bad;       /* the command has been found wrong; its rest is read and dropped */
+	bool parsing;          /* front_parse() is at work: front_resume() leaves the rest to it */
 	bool skipping;         /* the rest of a refused line is read and dropped */
 	bool secured;          /* TLS was up when the session began or by STARTTLS */
 	bool asked_capability; /* reads untagged CAPABILITY: see design, section 3 */
