@@ -13,14 +13,16 @@ struct tls_client;
 
 enum tls_mode { TLS_MODE_NONE, TLS_MODE_STARTTLS, TLS_MODE_IMPLICIT };
 
-#define BACKEND_NAME_MAX 64 /* with its NUL */
+#define BACKEND_NAME_MAX 64  /* with its NUL */
 #define BACKEND_HOST_MAX 256 /* with its NUL */
 
 struct backend {
-	const char *name;  /* [backend NAME]; for a host:port target of a lookup: that text */
-	const char *host;  /* a name or an IP literal without brackets; also what its certificate must be for */
+	const char *name; /* [backend NAME]; for a host:port target of a lookup: that text */
+	const char *
+	    host; /* a name or an IP literal without brackets; also what its certificate must be for */
 	uint16_t port;
-	const struct addr *sources; /* local addresses to connect from, in turn; NULL: the kernel's choice */
+	const struct addr
+	    *sources; /* local addresses to connect from, in turn; NULL: the kernel's choice */
 	unsigned n_sources;
 	enum tls_mode tls;
 	bool verify;

@@ -18,11 +18,13 @@
 	X(NONE, "none", false, "[SERVERBUG] Internal error.")                                      \
 	/* who the client says it is */                                                            \
 	X(CREDENTIALS, "credentials", false, FAIL_CREDENTIALS_TEXT) /* the store said so */        \
-	X(UNKNOWN_USER, "unknown-user", false, FAIL_CREDENTIALS_TEXT) /* no route knows the name */ \
+	X(UNKNOWN_USER, "unknown-user", false,                                                     \
+	    FAIL_CREDENTIALS_TEXT)                            /* no route knows the name */        \
 	X(BAD_NAME, "bad-name", false, FAIL_CREDENTIALS_TEXT) /* a name that cannot be one */      \
 	X(AUTHZID, "authorisation-identity", false,                                                \
-		"[AUTHORIZATIONFAILED] Another authorisation identity is not accepted.")           \
-	X(STORE_REFUSED, "store-refused", false, FAIL_UNAVAILABLE_TEXT) /* NO with a code: its own words are passed on */ \
+	    "[AUTHORIZATIONFAILED] Another authorisation identity is not accepted.")               \
+	X(STORE_REFUSED, "store-refused", false,                                                   \
+	    FAIL_UNAVAILABLE_TEXT) /* NO with a code: its own words are passed on */               \
 	/* the way to the store */                                                                 \
 	X(CONNECT, "connect", true, FAIL_UNAVAILABLE_TEXT)                                         \
 	X(CONNECT_TIMEOUT, "connect-timeout", true, FAIL_UNAVAILABLE_TEXT)                         \
@@ -32,12 +34,17 @@
 	X(INJECTION, "store-starttls-injection", true, FAIL_UNAVAILABLE_TEXT)                      \
 	X(PREAUTH, "store-preauth", true, FAIL_UNAVAILABLE_TEXT)                                   \
 	X(BYE, "store-bye", true, FAIL_UNAVAILABLE_TEXT)                                           \
-	X(NO_MECHANISM, "store-no-mechanism", true, FAIL_UNAVAILABLE_TEXT) /* LOGINDISABLED, nothing in common */ \
-	X(PROTOCOL, "store-protocol", true, FAIL_UNAVAILABLE_TEXT) /* what it sent before credentials is no IMAP */ \
-	X(STORE_LIMIT, "store-limit", true, FAIL_UNAVAILABLE_TEXT) /* more than our bounds before credentials */ \
+	X(NO_MECHANISM, "store-no-mechanism", true,                                                \
+	    FAIL_UNAVAILABLE_TEXT) /* LOGINDISABLED, nothing in common */                          \
+	X(PROTOCOL, "store-protocol", true,                                                        \
+	    FAIL_UNAVAILABLE_TEXT) /* what it sent before credentials is no IMAP */                \
+	X(STORE_LIMIT, "store-limit", true,                                                        \
+	    FAIL_UNAVAILABLE_TEXT) /* more than our bounds before credentials */                   \
 	X(GREETING_TIMEOUT, "store-timeout", true, FAIL_UNAVAILABLE_TEXT)                          \
-	X(GONE, "store-gone", true, FAIL_UNAVAILABLE_TEXT) /* closed before credentials were sent */ \
-	X(LOGIN_TIMEOUT, "store-login-timeout", false, FAIL_UNAVAILABLE_TEXT) /* no answer to the login */ \
+	X(GONE, "store-gone", true,                                                                \
+	    FAIL_UNAVAILABLE_TEXT) /* closed before credentials were sent */                       \
+	X(LOGIN_TIMEOUT, "store-login-timeout", false,                                             \
+	    FAIL_UNAVAILABLE_TEXT) /* no answer to the login */                                    \
 	X(LOGIN_GONE, "store-gone-in-login", false, FAIL_UNAVAILABLE_TEXT)                         \
 	X(LOGIN_PROTOCOL, "store-protocol-in-login", false, FAIL_UNAVAILABLE_TEXT)                 \
 	/* ourselves */                                                                            \
@@ -51,7 +58,7 @@ enum fail {
 #define X(id, name, retry, text) FAIL_##id,
 	FAILURES(X)
 #undef X
-	FAIL_COUNT
+	    FAIL_COUNT
 };
 
 const char *fail_name(enum fail f);

@@ -43,7 +43,7 @@ struct pool_load {
  * Nothing is counted as picked, but in @loads newcomers are brought level with the others.
  */
 void pool_order(const struct pool *pool, struct slice user, struct pool_load *loads,
-	const struct backend **order);
+    const struct backend **order);
 
 /* The first of an order is taken: for BALANCE_ROUND_ROBIN and ties of BALANCE_LEAST. Sessions are the caller's to count. */
 void pool_picked(const struct pool *pool, const struct backend *b, struct pool_load *loads);

@@ -12,12 +12,12 @@
 #define STORE_UPSTREAM_H
 
 #include "base/buf.h"
-#include "base/secret.h"
 #include "io/conn.h"
 #include "io/deadline.h"
 #include "proto/capability.h"
 #include "store/backend.h"
 #include "store/fail.h"
+#include "store/login_command.h"
 
 struct upstream;
 
@@ -34,12 +34,6 @@ struct upstream_env {
 int upstream_env_init(
     struct upstream_env *env, struct loop *loop, struct conn_env *conns) MUST_CHECK;
 void upstream_env_free(struct upstream_env *env);
-
-struct upstream_credentials {
-	struct slice user;             /* as the store is to see it */
-	struct slice authzid;          /* empty: none */
-	const struct secret *password; /* the caller's; read when the login is sent, not kept */
-};
 
 /*
  * What the owner is told. Each may close the upstream (upstream_free) before returning.

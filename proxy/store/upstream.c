@@ -15,7 +15,6 @@
 #include "base/mem.h"
 #include "base/stat.h"
 #include "proto/imap_response.h"
-#include "proto/sasl.h"
 
 enum upstream_state {
 	UP_CONNECT, /* TCP, and TLS where implicit */
@@ -37,8 +36,6 @@ static const struct frame_limits limits = {
 };
 #define RESPONSES_MAX 128             /* in a whole login */
 #define UNTAGGED_MAX  ((size_t)32768) /* bytes passed on to the client */
-#define COMMAND_PARTS 3               /* what synchronising literals cut a login into */
-#define SECRET_MAX    ((size_t)65536)
 
 struct upstream {
 	struct list grave; /* env->graveyard, when dead */
@@ -59,10 +56,7 @@ struct upstream {
 	struct buf in;
 	struct frame frame;
 	char tag[20];
-	unsigned commands;
-	struct buf out;             /* the login command, wiped when sent */
-	size_t part[COMMAND_PARTS]; /* where its parts end */
-	unsigned n_parts, parts_sent;
+	struct login_command login; /* wiped when sent */
 	struct capability_list before, after;
 	char text[512];
 };
@@ -135,7 +129,7 @@ bury(struct upstream *u)
 	loop_defer_cancel(&u->start_failed);
 	conn_close(&u->conn, CONN_CLOSE);
 	buf_free(&u->in);
-	buf_free(&u->out);
+	login_command_clear(&u->login);
 	list_append(&u->env->graveyard, &u->grave);
 	loop_defer(u->env->loop, &u->env->reaper, reap);
 }
@@ -256,106 +250,31 @@ command(struct upstream *u, const char *verb, enum upstream_state next)
 static void
 send_next_part(struct upstream *u)
 {
-	size_t from = u->parts_sent > 0 ? u->part[u->parts_sent - 1] : 0;
-	size_t to = u->part[u->parts_sent];
-	u->parts_sent++;
-	if (u->parts_sent == u->n_parts) /* the password stands in the last part */
+	struct slice part = login_command_next(&u->login);
+	bool last = !login_command_more(&u->login);
+	if (last) /* the password stands in the last part */
 		u->secret_sent = true;
-	if (!send_bytes(u, u->out.data + from, to - from))
-		return;
-	if (u->parts_sent == u->n_parts)
-		buf_free(&u->out);
-}
-
-/* Marks where the writer has to wait for a continuation. */
-static void
-end_part(struct upstream *u)
-{
-	u->part[u->n_parts++] = buf_len(&u->out);
-}
-
-static bool
-put_string(struct upstream *u, struct slice s)
-{
-	size_t split = 0, room = 0;
-	bool nonsync = capability_has(&u->before, SLICE("LITERAL+")) ||
-		       (capability_has(&u->before, SLICE("LITERAL-")) && s.len <= 4096);
-	char *at = buf_room(&u->out, s.len * 2 + 32, &room);
-	if (!at)
-		return false;
-	size_t n = imap_string_put(at, room, s, nonsync, &split);
-	if (n == 0 || n > room)
-		return false;
-	if (split > 0) {
-		buf_added(&u->out, split);
-		end_part(u);
-		buf_added(&u->out, n - split);
-	} else {
-		buf_added(&u->out, n);
-	}
-	return true;
-}
-
-static bool
-build_plain(struct upstream *u, const struct upstream_credentials *c)
-{
-	struct sasl_plain plain = { c->authzid, c->user, secret_slice(c->password) };
-	size_t size = c->authzid.len + c->user.len + c->password->len + 2;
-	char *message = mem_alloc(size);
-	if (!message)
-		return false;
-	bool ok = false;
-	size_t len = sasl_plain_put(&plain, message, size), room;
-	if (len == 0)
-		goto out;
-	bool initial = capability_has(&u->before, SLICE("SASL-IR"));
-	if (!buf_printf(&u->out, "%s AUTHENTICATE PLAIN%s", u->tag, initial ? " " : "\r\n"))
-		goto out;
-	if (!initial)
-		end_part(u);
-	char *at = buf_room(&u->out, BASE64_LEN(len) + 2, &room);
-	if (!at)
-		goto out;
-	buf_added(&u->out, base64_encode((struct slice){ message, len }, at, room));
-	ok = buf_put(&u->out, "\r\n", 2);
-out:
-	secret_wipe(message, size);
-	mem_free(message);
-	return ok;
-}
-
-static bool
-build_login(struct upstream *u, const struct upstream_credentials *c)
-{
-	return buf_printf(&u->out, "%s LOGIN ", u->tag) && put_string(u, c->user) &&
-	       buf_put(&u->out, " ", 1) && put_string(u, secret_slice(c->password)) &&
-	       buf_put(&u->out, "\r\n", 2);
+	if (send_bytes(u, part.p, part.len) && last)
+		buf_free(&u->login.bytes); /* wiped; that all parts went stays known */
 }
 
 void
-upstream_login(struct upstream *u, const struct upstream_credentials *c)
+upstream_login(struct upstream *u, const struct upstream_credentials *credentials)
 {
+	enum fail why;
 	ASSERT(u->state == UP_SECURE);
-	bool plain = capability_has(&u->before, SLICE("AUTH=PLAIN"));
-	if (capability_has(&u->before, SLICE("LOGINDISABLED"))) {
-		fail_text(u, FAIL_NO_MECHANISM, "the store says LOGINDISABLED");
-		return;
-	}
-	if (c->authzid.len > 0 && !plain) {
-		fail_text(u, FAIL_NO_MECHANISM,
-		    "an authorisation identity needs AUTH=PLAIN at the store");
-		return;
-	}
 	if (!new_tag(u))
 		return;
-	u->n_parts = u->parts_sent = 0;
 	u->told_after = false;
 	u->responses = 0;
-	if (!(plain ? build_plain(u, c) : build_login(u, c))) {
-		fail_text(u, FAIL_MEMORY, "the credentials are too long for a login at the store");
+	u->passed_on = 0;
+	if (login_command_build(&u->login, &u->before, u->tag, credentials, &why) != 1) {
+		fail_text(u, why,
+		    why == FAIL_NO_MECHANISM
+			? "the store takes no login: LOGINDISABLED or no fitting mechanism"
+			: "the credentials are too long for a login at the store");
 		return;
 	}
-	end_part(u);
 	enter(u, UP_LOGIN);
 	send_next_part(u);
 }
@@ -421,7 +340,7 @@ refused(struct upstream *u, const struct imap_response *r)
 {
 	struct slice text = { NULL, 0 };
 	enum fail why = FAIL_STORE_REFUSED;
-	buf_free(&u->out);
+	login_command_clear(&u->login);
 	if (r->status == IMAP_STATUS_NO) {
 		if (r->code.len == 0 || slice_eq_case(r->code_name, SLICE("AUTHENTICATIONFAILED")))
 			why = FAIL_CREDENTIALS;
@@ -449,7 +368,7 @@ logged_in(struct upstream *u, const struct imap_response *r)
 {
 	if (!str_put(u->text, sizeof(u->text), r->text) || u->text[0] == '\0')
 		(void)str_fmt(u->text, sizeof(u->text), "Logged in.");
-	buf_free(&u->out);
+	login_command_clear(&u->login);
 	if (u->told_after)
 		ready(u);
 	else
@@ -481,7 +400,7 @@ on_tagged(struct upstream *u, const struct imap_response *r)
 	case UP_LOGIN:
 		if (!ok)
 			refused(u, r);
-		else if (u->parts_sent < u->n_parts)
+		else if (login_command_more(&u->login))
 			fail_text(u, FAIL_LOGIN_PROTOCOL, "OK before all of the login was sent");
 		else
 			logged_in(u, r);
@@ -582,7 +501,7 @@ on_response(struct upstream *u, struct slice whole)
 		on_tagged(u, &r);
 	else if (r.kind == IMAP_RESP_UNTAGGED)
 		on_untagged(u, &r, whole);
-	else if (u->state == UP_LOGIN && u->parts_sent < u->n_parts)
+	else if (u->state == UP_LOGIN && login_command_more(&u->login))
 		send_next_part(u);
 	else if (
 	    u->state ==
@@ -720,7 +639,6 @@ upstream_start(struct upstream_env *env, const struct backend *backend, const st
 	u->ops = ops;
 	u->arg = arg;
 	buf_init(&u->in, IN_MAX, false);
-	buf_init(&u->out, SECRET_MAX * 3, true);
 	frame_init(&u->frame, FRAME_STORE);
 	loop_timer_init(env->loop, &u->timer, timed_out);
 	const struct addr *source = NULL;
