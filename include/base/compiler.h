@@ -29,6 +29,8 @@ NORETURN void assert_failed(const char *cond, const char *file, int line);
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#undef sprintf /* macros of a fortified libc with clang */
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strncpy strncat strtok atoi atol gets
 #endif
 
