@@ -1,0 +1,99 @@
+/*
+ * process/messages.h - what our processes say to each other: types, structs, and their packing.
+ *
+ * Every unpack function checks all of the payload: false means that the sender is broken or of another binary, and the
+ * channel is to be closed.
+ */
+#ifndef PROCESS_MESSAGES_H
+#define PROCESS_MESSAGES_H
+
+#include "base/log.h"
+#include "base/pack.h"
+#include "config/files.h"
+#include "io/ipc.h"
+#include "io/tls_ctx.h"
+
+enum role { ROLE_DIRECTORY, ROLE_WORKER, ROLE_COUNT };
+
+const char *role_name(enum role r); /* "directory", "worker": literals */
+
+/*
+ * Direction, payload, [descriptors].
+ *
+ * A child is started with INHERIT, FILES …, LISTENERS …, [CHANNEL], BEGIN, in this order; it answers READY.
+ */
+enum message_type {
+	MSG_INHERIT = 1,  /* master to child: struct inherit [counters, log unless it is stderr] */
+	MSG_FILES,        /* master to child: (kind, path) … [one each] */
+	MSG_LISTENERS,    /* master to worker: (name, address) … [one each] */
+	MSG_BEGIN,        /* master to child: how many files and listeners went before */
+	MSG_CHANNEL,      /* master to both: number of the worker [one end of a new pair] */
+	MSG_STOP,         /* master to child: milliseconds */
+	MSG_READY,        /* child to master */
+	MSG_WANT_CHANNEL, /* worker to master: the channel to the directory is lost */
+	MSG_QUESTION,     /* worker to directory: struct route_question */
+	MSG_ANSWER,       /* directory to worker: struct route_answer */
+	MSG_REPORTS,      /* worker to directory: (open or close, user, backend) … */
+	MSG_LEARNT,       /* both ways: what a backend announces before login */
+};
+
+#define INHERIT_PATH_MAX   4096
+#define INHERIT_GROUPS_MAX 256
+
+/* Who a child is to be. */
+struct rights {
+	bool drop; /* false: it stays who it is */
+	uint32_t uid, gid;
+	uint32_t n_groups;
+	uint32_t groups[INHERIT_GROUPS_MAX];
+};
+
+/* Everything that a child inherits, but for the files, listeners and channels in the messages behind it. */
+struct inherit {
+	enum role role;
+	uint32_t
+	    number; /* of the worker, from 1; the directory is 0. Also its slot in the counters */
+	uint32_t workers;              /* how many there are */
+	char config[INHERIT_PATH_MAX]; /* path of the configuration, as the files are keyed by it */
+	enum log_level log_level;
+	enum log_format log_format;
+	bool log_fd; /* the log is the second descriptor, not stderr */
+	struct rights rights;
+	unsigned char ticket_key[TLS_TICKET_KEY]; /* workers; zeros for others */
+};
+
+#define INHERIT_PACKED_MAX (INHERIT_PATH_MAX + 4 * INHERIT_GROUPS_MAX + TLS_TICKET_KEY + 128)
+
+void inherit_pack(struct pack *k, const struct inherit *i);
+bool inherit_unpack(struct slice payload, struct inherit *i_r) MUST_CHECK;
+
+struct begin {
+	uint32_t files, listeners;
+};
+void begin_pack(struct pack *k, const struct begin *b);
+bool begin_unpack(struct slice payload, struct begin *b_r) MUST_CHECK;
+
+/* One session of a worker began or ended. Slices point into the payload. */
+struct report {
+	bool open;
+	struct slice user, backend;
+};
+void report_pack(struct pack *k, const struct report *r);
+/* The next of a payload: 1; 0: that was the last; -1: malformed. */
+int report_unpack(struct unpack *u, struct report *r_r) MUST_CHECK;
+
+/* Two slices that point into the payload. */
+bool learnt_unpack(struct slice payload, struct slice *backend_r, struct slice *text_r) MUST_CHECK;
+
+bool number_unpack(struct slice payload, uint32_t max, uint32_t *n_r) MUST_CHECK;
+
+/* ipc_send() of what was packed; -1 also when it did not fit. @k may be NULL: no payload. */
+int message_send(struct ipc *ipc, enum message_type type, const struct pack *k) MUST_CHECK;
+int message_send_number(
+    struct ipc *ipc, enum message_type type, uint32_t n, const int *fd) MUST_CHECK;
+int message_send_learnt(struct ipc *ipc, struct slice backend, struct slice text) MUST_CHECK;
+
+/* Takes descriptor @i out of @m: the caller's from now on. -1: there is none. */
+int message_take_fd(struct ipc_message *m, unsigned i) MUST_CHECK;
+
+#endif

@@ -1,0 +1,246 @@
+/*
+ * main.c - the command line: verbs, their options, and the hidden roles of children.
+ *
+ * A child of the master is this program with an argv[0] of "sallyport: worker 1" and no arguments. Exit status: 0; 1: it failed;
+ * 2: it was called wrongly.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "process/child.h"
+#include "process/master.h"
+#include "process/setup.h"
+#include "process/supervise.h"
+
+#if __has_include("config/manual.h")
+#include "config/manual.h"
+#define HAVE_MANUAL 1
+#endif
+
+struct verb {
+	const char *name;
+	const char *usage; /* behind the name */
+	const char *summary;
+	const char *help;
+	int (*run)(const struct verb *v, int argc, char **argv); /* argv[0] is the verb */
+};
+
+static const struct verb *verb_find(const char *name);
+static void usage(FILE *out);
+
+static int
+wrong(const struct verb *v)
+{
+	(void)fprintf(stderr, "usage: sallyport %s %s\n", v->name, v->usage);
+	return 2;
+}
+
+/* Options of run and check. 0, or the exit status when they are wrong. */
+static int
+options(const struct verb *v, int argc, char **argv, struct master_options *o)
+{
+	static const struct option both[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "address-file", required_argument, NULL, 'a' },
+		{ NULL, 0, NULL, 0 },
+	};
+	bool run = strcmp(v->name, "run") == 0;
+	int c;
+
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "+:c:", both, NULL)) != -1) {
+		if (c == 'c') {
+			o->config = optarg;
+		} else if (c == 'a' && run) {
+			o->address_file = optarg;
+		} else {
+			if (c == ':')
+				(void)fprintf(stderr, "sallyport %s: %s wants a value\n", v->name,
+				    argv[optind - 1]);
+			else
+				(void)fprintf(stderr, "sallyport %s: unknown option %s\n", v->name,
+				    argv[optind - 1]);
+			return wrong(v);
+		}
+	}
+	if (optind < argc) {
+		(void)fprintf(stderr, "sallyport %s: what is %s?\n", v->name, argv[optind]);
+		return wrong(v);
+	}
+	if (!o->config) {
+		(void)fprintf(stderr, "sallyport %s: which configuration? -c FILE\n", v->name);
+		return wrong(v);
+	}
+	return 0;
+}
+
+static int
+run_run(const struct verb *v, int argc, char **argv)
+{
+	struct master_options o = { 0 };
+	int status = options(v, argc, argv, &o);
+
+	return status ? status : master_run(&o);
+}
+
+static int
+run_check(const struct verb *v, int argc, char **argv)
+{
+	struct master_options o = { 0 };
+	int status = options(v, argc, argv, &o);
+	struct config_files *files;
+
+	if (status)
+		return status;
+	files = config_files_new(true);
+	if (!files) {
+		(void)fprintf(stderr, "sallyport: out of memory\n");
+		return 1;
+	}
+	status = setup_check(files, o.config) ? 0 : 1;
+	config_files_free(&files);
+	if (status == 0)
+		(void)printf("%s: ok\n", o.config);
+	return status;
+}
+
+static int
+run_version(const struct verb *v, int argc, char **argv)
+{
+	(void)argv;
+	if (argc > 1)
+		return wrong(v);
+	(void)printf("sallyport %s\n", SALLYPORT_VERSION);
+	return 0;
+}
+
+static int
+run_help(const struct verb *v, int argc, char **argv)
+{
+	const struct verb *about;
+
+	if (argc > 2)
+		return wrong(v);
+	if (argc == 1) {
+		usage(stdout);
+		return 0;
+	}
+#ifdef HAVE_MANUAL
+	if (strcmp(argv[1], "--manual-keys") == 0) {
+		manual_keys(stdout);
+		return 0;
+	}
+#endif
+	about = verb_find(argv[1]);
+	if (!about) {
+		(void)fprintf(stderr, "sallyport help: there is no verb %s\n", argv[1]);
+		usage(stderr);
+		return 2;
+	}
+	(void)printf("usage: sallyport %s %s\n\n%s", about->name, about->usage, about->help);
+	return 0;
+}
+
+static const struct verb verbs[] = {
+	{ "run", "-c FILE [--address-file PATH]", "serve, in the foreground",
+	    "Reads and checks FILE, opens the listeners, starts the processes and stays in the "
+	    "foreground: what a\n"
+	    "service manager starts. A mistake in FILE is reported as by `sallyport check`, with "
+	    "status 1.\n"
+	    "\n"
+	    "  -c, --config FILE      the configuration\n"
+	    "  --address-file PATH    when all is ready, write a line `NAME ADDRESS:PORT` for each "
+	    "address listened on\n"
+	    "                         (a port 0 in the configuration is picked by the kernel)\n"
+	    "\n"
+	    "SIGTERM and SIGINT end it: sessions are let go spread over stop_timeout. A second one "
+	    "ends it at once.\n",
+	    run_run },
+	{ "check", "-c FILE", "check a configuration",
+	    "Reads FILE with all that it names (certificates, keys, users files) as `run` would, "
+	    "and reports every\n"
+	    "mistake on standard error, one a line:\n"
+	    "\n"
+	    "  FILE:LINE: what is wrong, and what would be right\n"
+	    "  FILE:LINE: warning: what is allowed, but hardly meant\n"
+	    "\n"
+	    "Status 0: `run` can serve with it. 1: there are mistakes.\n",
+	    run_check },
+	{ "help", "[VERB]", "what a verb does", "Without VERB: lists the verbs.\n", run_help },
+	{ "version", "", "print the version", "Prints name and version.\n", run_version },
+};
+
+static const struct verb *
+verb_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static void
+usage(FILE *out)
+{
+	(void)fprintf(out, "usage: sallyport VERB [OPTIONS]\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		(void)fprintf(
+		    out, "  %-8s %-30s %s\n", verbs[i].name, verbs[i].usage, verbs[i].summary);
+	(void)fprintf(out, "\n`sallyport help VERB` tells more.\n");
+}
+
+/* Descriptors 0 to 2 exist, so that no socket becomes one of them. */
+static bool
+standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
+}
+
+static int
+dispatch(int argc, char **argv)
+{
+	const struct verb *v;
+	const char *name;
+	enum role role;
+
+	if (argc == 1 && process_title_parse(argv[0], &role))
+		return child_main(role == ROLE_WORKER ? &worker_role : &directory_role);
+	if (argc < 2) {
+		usage(stderr);
+		return 2;
+	}
+	name = argv[1];
+	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+		name = "version";
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	v = verb_find(name);
+	if (!v) {
+		(void)fprintf(stderr, "sallyport: there is no verb %s\n", name);
+		usage(stderr);
+		return 2;
+	}
+	return v->run(v, argc - 1, argv + 1);
+}
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	if (!standard_descriptors())
+		return 1;
+	status = dispatch(argc, argv);
+	if (fflush(stdout) != 0 && status == 0) {
+		(void)fprintf(stderr, "sallyport: cannot write to standard output\n");
+		status = 1;
+	}
+	return status;
+}
