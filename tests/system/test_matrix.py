@@ -50,12 +50,10 @@ class Matrix(Case):
         host, port = self.world.address(listener)
         context = self.world.context()
         if listener == "implicit":
-            client = imaplib.IMAP4_SSL("localhost" if host == "127.0.0.1" else host, port,
-                                       ssl_context=context, timeout=world.DEADLINE)
+            client = imaplib.IMAP4_SSL(host, port, ssl_context=context, timeout=world.DEADLINE)
         else:
             client = imaplib.IMAP4(host, port, timeout=world.DEADLINE)
             if listener == "starttls":
-                client.host = "localhost"
                 self.good(client.starttls(context))
         self.addCleanup(lambda: client.sock.close())
         self.good(client.login(user, "secret"))
