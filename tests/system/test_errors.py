@@ -252,7 +252,7 @@ class Limits(Case):
     def test_long_command_of_short_literals(self):
         client = self.connect()
         try:
-            client.send(b"x ID (" + b"".join(b"{4000+}\r\n" + b"k" * 4000 + b" " for _ in range(20)) + b")\r\n")
+            client.send(b"x ID (" + (b"{4000+}\r\n" + b"k" * 4000 + b" ") * 20 + b")\r\n")
             answer = client.response()
         except (Closed, OSError):
             return

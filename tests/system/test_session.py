@@ -1,6 +1,8 @@
 """What a logged-in session does beyond the plain commands, and how it begins and ends."""
 
 import re
+import select
+import socket
 import zlib
 
 from harness import world
@@ -244,7 +246,7 @@ class Session(Case):
         # Sent and received in turns: neither side may wait for the other to finish.
         view = memoryview(text + b"\r\nd3 NOOP\r\n")
         while view:
-            ready = world.select.select([client.sock], [client.sock], [], world.DEADLINE)
+            ready = select.select([client.sock], [client.sock], [], world.DEADLINE)
             self.assertTrue(ready[0] or ready[1], "neither direction moves")
             if ready[1]:
                 client.sock.settimeout(0.2)  # how long this side insists before it reads again
@@ -265,7 +267,7 @@ class Session(Case):
         text = message("half", 1, 3 * 1000 * 1000)
         client.append("INBOX", text)
         client.send("h1 SELECT INBOX\r\nh2 FETCH 1 BODY.PEEK[]\r\nh3 LOGOUT\r\n")
-        client.sock.shutdown(world.socket.SHUT_WR)
+        client.sock.shutdown(socket.SHUT_WR)
         client.until_tagged("h1")
         self.assertIn(text, client.until_tagged("h2")[0])
         client.until_tagged("h3")

@@ -97,7 +97,8 @@ def old_store(talk):
 def pushes(talk):
     """What comes behind the tagged OK belongs to the client."""
     talk.say(GREETING)
-    talk.serve_login(b"* OK [ALERT] before\r\n* XFIRST 1\r\n" + OK + b"* OK [ALERT] behind\r\n* XSECOND 2\r\n")
+    talk.serve_login(b"* OK [ALERT] before\r\n* XFIRST 1\r\n" + OK
+                     + b"* OK [ALERT] behind\r\n* XSECOND 2\r\n")
     talk.serve_session()
 
 
@@ -118,7 +119,8 @@ SCRIPTS = {
     "old": old_store,
     "pushes": pushes,
     "gone": silent_after_login,
-    "preauth": lambda talk: (talk.say("* PREAUTH [CAPABILITY IMAP4rev1] you are in\r\n"), talk.serve_session()),
+    "preauth": lambda talk: (talk.say("* PREAUTH [CAPABILITY IMAP4rev1] you are in\r\n"),
+                             talk.serve_session()),
     "bye": lambda talk: talk.say("* BYE [UNAVAILABLE] not today\r\n"),
     "noise": lambda talk: (talk.say(b"\0\xff\r\n220 smtp.example.org ESMTP\r\n"), talk.serve_login(OK)),
     "disabled": greeted(OK, "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] script\r\n"),

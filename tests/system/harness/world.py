@@ -11,7 +11,6 @@ import grp
 import pwd
 import resource
 import select
-import socket
 import shutil
 import signal
 import subprocess
