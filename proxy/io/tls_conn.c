@@ -1,0 +1,611 @@
+/*
+ * io/tls_conn.c - the carrier that libssl is: handshake, and records until the keys are taken out.
+ *
+ *      socket -> env->raw -> [one whole record] -> BIO -> libssl -> the caller's buffer
+ *                   \-> c->raw: what is left, whole records that did not fit or part of one
+ *      the caller's bytes -> libssl -> BIO -> env->seal -> conn_push -> socket, c->spill
+ *
+ * libssl never has the socket: the BIO gives it one whole record at a time and takes all it writes, so that
+ * nothing is ever inside it but plaintext of a record that the caller's buffer had no room for (SSL_pending).
+ * A record's length is checked before its body is waited for: of a bad header libssl is given those five bytes
+ * and finds the words (and the alert) for it.
+ *
+ * An alert that libssl writes while it fails is sent before the failure is told. After a failure libssl is not
+ * called any more but to be freed.
+ */
+#include <errno.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+#include "io/conn_ops.h"
+#include "io/tls_int.h"
+
+#define HEADER    5
+#define PIECE     16384 /* plaintext of a record, RFC 8446 section 5.1 */
+#define SHOWN     40    /* bytes of plaintext shown to the operator */
+#define ALERT     21
+#define HANDSHAKE 22
+
+struct tls {
+	SSL *ssl;
+	struct tls_server *server; /* one of the two */
+	struct tls_client *client;
+	struct tls_hello hello;
+	char *name;        /* expected of the store; NULL: none */
+	char *failed;      /* why a read failed after it had given data: for the next one */
+	bool begun;        /* the first record was looked at */
+	bool wrong_header; /* the window shows no more than the header of a record that is none */
+	bool dead;         /* failed: no more calls */
+	bool up;
+};
+
+static const struct conn_ops tls_ops;
+
+/* --- the BIO: both directions, over the scratch buffers */
+
+static int
+bio_read(BIO *bio, char *p, size_t size, size_t *len_r)
+{
+	struct conn *c = BIO_get_data(bio);
+	size_t left = c->env->in.limit - c->env->in.start;
+
+	BIO_clear_retry_flags(bio);
+	*len_r = left < size ? left : size;
+	if (*len_r == 0) {
+		BIO_set_retry_read(bio);
+		return 0;
+	}
+	memcpy(p, c->env->in.p + c->env->in.start, *len_r);
+	c->env->in.start += *len_r;
+	return 1;
+}
+
+/* Sends what libssl has written so far. */
+static void
+push(struct conn *c)
+{
+	size_t len = c->env->sealed;
+
+	c->env->sealed = 0;
+	if (len > 0)
+		conn_push(c, c->env->seal, len);
+}
+
+/* Takes everything: what cannot be sent or kept is noted in the conn, and the next call finds it. */
+static int
+bio_write(BIO *bio, const char *p, size_t len, size_t *written_r)
+{
+	struct conn *c = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	*written_r = len;
+	if (c->env->sealed + len > CONN_SEAL_SIZE)
+		push(c);
+	if (len > CONN_SEAL_SIZE) {
+		conn_push(c, p, len);
+		return 1;
+	}
+	memcpy(c->env->seal + c->env->sealed, p, len);
+	c->env->sealed += len;
+	return 1;
+}
+
+static long
+bio_ctrl(BIO *bio, int command, long larg, void *parg)
+{
+	(void)bio;
+	(void)larg;
+	(void)parg;
+	return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP;
+}
+
+static BIO_METHOD *
+bio_method(void)
+{
+	static BIO_METHOD *method;
+
+	if (method)
+		return method;
+	method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "conn");
+	if (method &&
+	    (!BIO_meth_set_read_ex(method, bio_read) || !BIO_meth_set_write_ex(method, bio_write) ||
+		!BIO_meth_set_ctrl(method, bio_ctrl))) {
+		BIO_meth_free(method);
+		method = NULL;
+	}
+	return method;
+}
+
+/* --- what libssl is fed from: c->raw, or env->raw with what recv() gave */
+
+static void
+in_begin(struct conn *c)
+{
+	c->env->in.p = c->raw ? c->raw->data : c->env->raw;
+	c->env->in.start = c->raw ? c->raw->start : 0;
+	c->env->in.end = c->raw ? c->raw->end : 0;
+	c->env->in.limit = c->env->in.start;
+}
+
+/* Keeps what is left. False when out of memory. */
+static bool
+in_end(struct conn *c)
+{
+	size_t start = c->env->in.start, end = c->env->in.end;
+	bool ok = true;
+
+	if (c->raw) {
+		c->raw->start = (uint32_t)start;
+		if (start == end)
+			conn_chunk_free(&c->raw);
+	} else if (start < end) {
+		ok = conn_chunk_append(&c->raw, c->env->raw + start, end - start);
+	}
+	c->env->in.start = c->env->in.end = c->env->in.limit = 0;
+	return ok;
+}
+
+/*
+ * How many bytes to hand to libssl next, of @have at @p: a whole record, or the header alone where it is wrong, since
+ * its body is not to be waited for. 0: not there yet.
+ */
+static size_t
+record_length(const char *p, size_t have, bool *wrong_r)
+{
+	const unsigned char *h = (const unsigned char *)p;
+	size_t len;
+
+	if (have < HEADER)
+		return 0;
+	len = HEADER + ((size_t)h[3] << 8 | h[4]);
+	*wrong_r = len > CONN_RECORD_MAX || h[1] != 3;
+	if (*wrong_r)
+		return HEADER;
+	return have < len ? 0 : len;
+}
+
+/* Opens the window on the next record. False: it is not there yet. */
+static bool
+in_next(struct conn *c, struct tls *t)
+{
+	size_t len = record_length(
+	    c->env->in.p + c->env->in.start, c->env->in.end - c->env->in.start, &t->wrong_header);
+
+	c->env->in.limit = c->env->in.start + len;
+	return len > 0;
+}
+
+/* libssl wants more although it was given what it is to take: only after a header that it should have refused. */
+static bool
+is_malformed(const struct conn *c, const struct tls *t)
+{
+	return t->wrong_header || c->env->in.start < c->env->in.limit;
+}
+
+/* One recv() behind what is there. 1: something, or the end (c->eof); 0: nothing now; -1: failed. */
+static int
+in_receive(struct conn *c, size_t want, struct err *err)
+{
+	size_t have = c->env->in.end - c->env->in.start, room;
+	ssize_t n;
+
+	if (have > 0)
+		memmove(c->env->raw, c->env->in.p + c->env->in.start, have);
+	c->env->in.p = c->env->raw;
+	c->env->in.start = c->env->in.limit = 0;
+	c->env->in.end = have;
+	conn_chunk_free(&c->raw);
+	/* No more than the caller can take, so that little is left to be kept. */
+	room = CONN_RAW_SIZE - have;
+	if (want < CONN_RECORD_MAX)
+		want = CONN_RECORD_MAX;
+	n = recv(c->fd, c->env->raw + have, want < room ? want : room, 0);
+	if (n < 0) {
+		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+			return 0;
+		c->read_error = (uint8_t)errno;
+		return err_errno(err, errno, "cannot read");
+	}
+	c->env->in.end += (size_t)n;
+	c->eof = n == 0;
+	return 1;
+}
+
+/* --- the handshake */
+
+/* The first bytes are of no TLS record: says what they are. */
+static int
+refuse_plaintext(struct conn *c, struct err *err)
+{
+	const char *p = c->env->in.p + c->env->in.start;
+	size_t len = c->env->in.end - c->env->in.start, n = 0;
+	char text[4 * SHOWN + 1];
+
+	while (n < len && n < SHOWN && p[n] != '\r' && p[n] != '\n')
+		n++;
+	str_printable(text, sizeof(text), (struct slice){ p, n });
+	if (p[0] == '\r' || p[0] == '\n' || (p[0] >= ' ' && p[0] <= '~'))
+		return err_set(err, "plaintext (\"%s\"%s) where TLS was expected", text,
+		    n == SHOWN ? "..." : "");
+	return err_set(err, "no TLS (\"%s\") where TLS was expected", text);
+}
+
+static bool
+is_tls(const struct conn *c, const struct tls *t)
+{
+	const unsigned char *p = (const unsigned char *)c->env->in.p + c->env->in.start;
+	size_t len = c->env->in.end - c->env->in.start;
+
+	if (p[0] != HANDSHAKE && (t->server || p[0] != ALERT))
+		return false;
+	return len < 2 || p[1] == 3;
+}
+
+/* Why libssl's handshake failed, in the operator's words. */
+static int
+handshake_reason(struct tls *t, struct err *err)
+{
+	if (t->client && tls_client_explain(t->ssl, t->name, err)) {
+		ERR_clear_error();
+		return -1;
+	}
+	if (t->hello.no_match) {
+		ERR_clear_error();
+		return t->hello.sni
+			   ? err_set(err, "no certificate for the name \"%s\"", t->hello.sni)
+			   : err_set(err, "no certificate for clients that send no name");
+	}
+	if (t->hello.no_protocol) {
+		ERR_clear_error();
+		return err_set(err, "the client offers other protocols (ALPN) and not imap");
+	}
+	return tls_err(err, NULL);
+}
+
+static int
+shake(struct conn *c, struct tls *t, struct err *err)
+{
+	bool received = false;
+
+	for (;;) {
+		int r;
+
+		if (c->env->in.end > c->env->in.start && !t->begun) {
+			if (!is_tls(c, t))
+				return refuse_plaintext(c, err);
+			t->begun = c->env->in.end - c->env->in.start >= 2;
+		}
+		ERR_clear_error();
+		r = SSL_do_handshake(t->ssl);
+		if (r == 1)
+			return 1;
+		if (SSL_get_error(t->ssl, r) != SSL_ERROR_WANT_READ)
+			return handshake_reason(t, err);
+		if (is_malformed(c, t))
+			return err_set(err, "malformed TLS record");
+		while (!in_next(c, t)) {
+			if (received)
+				return 0; /* one recv() a call: the socket will be readable still */
+			r = in_receive(c, CONN_RECORD_MAX, err);
+			if (r <= 0)
+				return r;
+			if (c->eof)
+				return err_set(err,
+				    "the other side closed the connection during the "
+				    "TLS handshake");
+			received = true;
+			if (!t->begun)
+				break; /* look at it first */
+		}
+	}
+}
+
+static int
+tls_establish(struct conn *c, struct err *err)
+{
+	struct tls *t = c->carrier;
+	int r;
+
+	if (t->dead)
+		return err_set(err, "the TLS handshake has failed");
+	if (c->write_error)
+		return err_errno(err, c->write_error, "cannot write");
+	in_begin(c);
+	r = shake(c, t, err);
+	push(c); /* the flight, or the alert */
+	if (!in_end(c))
+		r = err_set(err, "out of memory");
+	if (r >= 0 && c->write_error)
+		r = err_errno(err, c->write_error, "cannot write");
+	t->dead = r < 0;
+	t->up = r == 1;
+	if (r < 0 && t->client)
+		tls_client_forget(t->client);
+	return r;
+}
+
+/* --- data */
+
+static bool
+tls_more(const struct conn *c)
+{
+	const struct tls *t = c->carrier;
+	const struct conn_chunk *k = c->raw;
+	bool wrong;
+
+	if (t->failed)
+		return true;
+	if (t->dead)
+		return false;
+	return SSL_pending(t->ssl) > 0 ||
+	       (k && record_length(k->data + k->start, k->end - k->start, &wrong) > 0);
+}
+
+/* The peer's end, after which libssl and socket are not read any more. */
+static void
+ended(struct conn *c, bool truncated)
+{
+	c->eof = true;
+	c->truncated = truncated;
+	c->env->in.start = c->env->in.limit = c->env->in.end; /* nothing behind it counts */
+}
+
+/* Fills @p as far as whole records go. @got_r may be > 0 with any result. */
+static int
+read_records(struct conn *c, struct tls *t, char *p, size_t size, size_t *got_r, struct err *err)
+{
+	bool received = false;
+	size_t n;
+	int r;
+
+	while (*got_r < size) {
+		if (SSL_pending(t->ssl) == 0 && !in_next(c, t)) {
+			if (*got_r > 0 || received)
+				return 0;
+			r = in_receive(c, size, err);
+			if (r <= 0)
+				return r;
+			received = true;
+			if (c->eof) {
+				ended(c, true);
+				return 1;
+			}
+			continue;
+		}
+		ERR_clear_error();
+		if (SSL_read_ex(t->ssl, p + *got_r, size - *got_r, &n)) {
+			*got_r += n;
+			continue;
+		}
+		r = SSL_get_error(t->ssl, 0);
+		if (r == SSL_ERROR_ZERO_RETURN) {
+			ended(c, false);
+			return 1;
+		}
+		if (r != SSL_ERROR_WANT_READ)
+			return tls_err(err, "TLS");
+		if (is_malformed(c, t))
+			return err_set(err, "TLS: malformed record");
+	}
+	return 1;
+}
+
+static int
+tls_read(struct conn *c, void *p, size_t size, size_t *len_r, struct err *err)
+{
+	struct tls *t = c->carrier;
+	struct err why = { "" };
+	size_t got = 0;
+	int r;
+
+	if (c->eof)
+		return 1;
+	if (t->dead)
+		return err_set(err, "%s", t->failed ? t->failed : "TLS has failed");
+	in_begin(c);
+	r = read_records(c, t, p, size, &got, &why);
+	push(c); /* an alert, or an answer */
+	if (!in_end(c)) {
+		t->dead = true;
+		r = err_set(&why, "out of memory");
+	}
+	*len_r = got;
+	if (r < 0) {
+		t->dead = true;
+		t->failed = str_dup(slice_of(why.text));
+		if (got == 0)
+			return err_set(err, "%s", why.text);
+	}
+	return got > 0 ? 1 : r;
+}
+
+static int
+seal(struct tls *t, const char *p, size_t len, struct err *err)
+{
+	while (len > 0) {
+		size_t piece = len < PIECE ? len : PIECE, n;
+
+		ERR_clear_error();
+		if (!SSL_write_ex(t->ssl, p, piece, &n)) {
+			t->dead = true;
+			return tls_err(err, "TLS");
+		}
+		p += n;
+		len -= n;
+	}
+	return 1;
+}
+
+/* Parts that are small become one record together: a record costs more than a copy. */
+static int
+seal_parts(struct conn *c, struct tls *t, const struct iovec *parts, int n, struct err *err)
+{
+	char *gather = c->env->gather;
+	size_t len = 0;
+
+	if (n == 1)
+		return seal(t, parts[0].iov_base, parts[0].iov_len, err);
+	for (int i = 0; i < n; i++) {
+		const char *p = parts[i].iov_base;
+		size_t left = parts[i].iov_len;
+
+		while (left > 0) {
+			size_t piece = PIECE - len < left ? PIECE - len : left;
+
+			memcpy(gather + len, p, piece);
+			p += piece;
+			left -= piece;
+			len += piece;
+			if (len == PIECE) {
+				if (seal(t, gather, len, err) < 0)
+					return -1;
+				len = 0;
+			}
+		}
+	}
+	return seal(t, gather, len, err);
+}
+
+static int
+tls_write(struct conn *c, const struct iovec *parts, int n, size_t len, struct err *err)
+{
+	struct tls *t = c->carrier;
+	int r;
+
+	(void)len;
+	if (t->dead)
+		return err_set(err, "TLS has failed");
+	r = seal_parts(c, t, parts, n, err);
+	push(c);
+	if (r == 1 && c->write_error)
+		r = err_errno(err, c->write_error, "cannot write");
+	return r;
+}
+
+static void
+tls_goodbye(struct conn *c)
+{
+	struct tls *t = c->carrier;
+
+	if (t->dead || !t->up || c->write_error)
+		return;
+	ERR_clear_error();
+	if (SSL_shutdown(t->ssl) < 0)
+		ERR_clear_error(); /* then it ends without */
+	push(c);
+}
+
+static void
+tls_facts(const struct conn *c, struct conn_facts *facts_r)
+{
+	const struct tls *t = c->carrier;
+
+	facts_r->tls = true;
+	facts_r->sni = t->server ? t->hello.sni : NULL;
+	if (t->up) {
+		facts_r->resumed = SSL_session_reused(t->ssl);
+		facts_r->version = SSL_get_version(t->ssl);
+		facts_r->cipher = SSL_get_cipher_name(t->ssl);
+	}
+}
+
+static void
+free_tls(struct tls *t)
+{
+	if (t->ssl) {
+		/* Otherwise the session would count as broken off, and not be resumed. */
+		if (t->up)
+			SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+		SSL_free(t->ssl);
+		ERR_clear_error();
+	}
+	tls_server_unref(&t->server);
+	tls_client_unref(&t->client);
+	mem_free(t->hello.sni);
+	mem_free(t->name);
+	mem_free(t->failed);
+	mem_free(t);
+}
+
+static void
+tls_release(struct conn *c, enum conn_close_how how)
+{
+	(void)how;
+	free_tls(c->carrier);
+}
+
+static const struct conn_ops tls_ops = {
+	.establish = tls_establish,
+	.read = tls_read,
+	.write = tls_write,
+	.more = tls_more,
+	.goodbye = tls_goodbye,
+	.facts = tls_facts,
+	.release = tls_release,
+};
+
+/* --- beginning */
+
+/* @t has its context; takes it over. */
+static int
+start(struct conn *c, struct tls *t, struct err *err)
+{
+	BIO *bio = NULL;
+
+	ASSERT(c->state == CONN_OPEN && !c->carrier && !c->raw);
+	if (t->server)
+		t->ssl = tls_server_ssl(t->server, &t->hello, err);
+	else
+		t->ssl = tls_client_ssl(t->client, t->name, err);
+	if (!t->ssl) {
+		free_tls(t);
+		return -1;
+	}
+	if (bio_method())
+		bio = BIO_new(bio_method());
+	if (!bio) {
+		free_tls(t);
+		return tls_err(err, "cannot begin TLS");
+	}
+	BIO_set_data(bio, c);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(t->ssl, bio, bio);
+	c->carrier = t;
+	c->ops = &tls_ops;
+	c->state = CONN_SHAKING;
+	conn_wake(c, CONN_UP);
+	conn_rearm(c);
+	return 1;
+}
+
+int
+conn_start_tls_server(struct conn *c, struct tls_server *server, struct err *err)
+{
+	struct tls *t = mem_zalloc(sizeof(*t));
+
+	if (!t)
+		return err_set(err, "out of memory");
+	t->server = tls_server_ref(server);
+	return start(c, t, err);
+}
+
+int
+conn_start_tls_client(struct conn *c, struct tls_client *client, const char *name, struct err *err)
+{
+	struct tls *t = mem_zalloc(sizeof(*t));
+
+	if (!t)
+		return err_set(err, "out of memory");
+	t->client = tls_client_ref(client);
+	if (name) {
+		t->name = str_dup(slice_of(name));
+		if (!t->name) {
+			free_tls(t);
+			return err_set(err, "out of memory");
+		}
+	}
+	return start(c, t, err);
+}
