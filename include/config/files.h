@@ -1,6 +1,6 @@
 /*
- * config/files.h - the files that a configuration names, as descriptors: opened by name in the master and by `check`, received in the other
- * processes, which never open a file by name.
+ * config/files.h - the files that a configuration names, as descriptors: opened by name in the
+ * master and by `check`, received in the other processes, which never open a file by name.
  */
 #ifndef CONFIG_FILES_H
 #define CONFIG_FILES_H
@@ -16,26 +16,35 @@ enum config_file_kind {
 	CONFIG_FILE_LOOKUP,   /* users files: directory */
 };
 
-#define CONFIG_FILE_MAX ((size_t)1 << 30) /* bytes of a users file; 1 MiB for every other kind */
+#define CONFIG_FILE_MAX  ((size_t)1 << 30) /* bytes of a users file; 1 MiB for every other kind */
 #define CONFIG_FILES_MAX 4096
 
 struct config_files;
 
-/* @disk: open by name what is asked for (and remember it); otherwise only what config_files_add() brought. */
+/*
+ * @disk: open by name what is asked for (and remember it); otherwise only what config_files_add()
+ * brought.
+ */
 struct config_files *config_files_new(bool disk) MUST_CHECK;
 void config_files_free(struct config_files **f);
 
 /* A received descriptor; taken over, closed on failure too. False: too many or out of memory. */
-bool config_files_add(struct config_files *f, enum config_file_kind kind, const char *path, int fd) MUST_CHECK;
+bool config_files_add(
+    struct config_files *f, enum config_file_kind kind, const char *path, int fd) MUST_CHECK;
 
 /*
- * The whole content of @path into @out (which the caller frees; marked secret for keys). Relative names are refused but for CONFIG_FILE_TEXT.
- * -1 and a reason: no such file, not readable, not a regular file, too large.
+ * The whole content of @path into @out (which the caller frees; marked secret for keys). Relative
+ * names are refused but for CONFIG_FILE_TEXT. -1 and a reason: no such file, not readable, not a
+ * regular file, too large.
  */
 int config_files_read(struct config_files *f, enum config_file_kind kind, const char *path,
-	struct buf *out, struct err *err) MUST_CHECK;
+    struct buf *out, struct err *err) MUST_CHECK;
 
-/* What was opened or received, in order; for sending it on. NULL past the end. The descriptor stays f's. */
-const char *config_files_at(const struct config_files *f, size_t i, enum config_file_kind *kind_r, int *fd_r);
+/*
+ * What was opened or received, in order; for sending it on. NULL past the end. The descriptor
+ * stays f's.
+ */
+const char *config_files_at(
+    const struct config_files *f, size_t i, enum config_file_kind *kind_r, int *fd_r);
 
 #endif

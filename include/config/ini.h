@@ -1,28 +1,33 @@
 /*
- * config/ini.h - an INI file (with includes) to section, key, value and where each stands: inih behind our own line reader.
+ * config/ini.h - an INI file (with includes) to section, key, value and where each stands: inih
+ * behind our own line reader.
  */
 #ifndef CONFIG_INI_H
 #define CONFIG_INI_H
 
 #include "config/files.h"
 
-#define INI_LINE_MAX 190    /* bytes inih takes without cutting */
-#define INI_SECTION_MAX 48
+#define INI_LINE_MAX      190 /* bytes inih takes without cutting */
+#define INI_SECTION_MAX   48
 #define INI_INCLUDE_DEPTH 8
-#define INI_MISTAKES_MAX 100 /* reported in a run */
-
-/* A key; pointers are valid while called. @section is "kind" or "kind name" as written, spaces squeezed. */
-typedef void ini_key_fn(void *arg, const char *file, int line, const char *section, const char *key, const char *value);
-/* A section header, also an empty one. */
-typedef void ini_section_fn(void *arg, const char *file, int line, const char *section);
-typedef void ini_mistake_fn(void *arg, const char *file, int line, const char *text);
 
 /*
- * Reads @path and what it includes (`include = PATH` before the first section or in any; relative to the including file).
- * Everything that inih 55 would cut or misread is a mistake with its line, not a wrong value. Goes on after mistakes.
- * False when there was any.
+ * A key; pointers are valid while called. @section is "kind" or "kind name" as written, spaces
+ * squeezed.
  */
-bool ini_read(struct config_files *files, const char *path, ini_section_fn *section, ini_key_fn *key,
-	ini_mistake_fn *mistake, void *arg) MUST_CHECK;
+typedef void ini_key_fn(
+    void *arg, const char *file, int line, const char *section, const char *key, const char *value);
+/* A section header, also an empty one. */
+typedef void ini_section_fn(void *arg, const char *file, int line, const char *section);
+/* @sections: a header or a whole file is lost with it, and not only a line. */
+typedef void ini_mistake_fn(void *arg, const char *file, int line, bool sections, const char *text);
+
+/*
+ * Reads @path and what it includes (`include = PATH` before the first section or in any; relative
+ * to the including file). Everything that inih 55 would cut or misread is a mistake with its
+ * line, not a wrong value. Goes on after mistakes. False when there was any.
+ */
+bool ini_read(struct config_files *files, const char *path, ini_section_fn *section,
+    ini_key_fn *key, ini_mistake_fn *mistake, void *arg) MUST_CHECK;
 
 #endif

@@ -37,14 +37,14 @@ struct proxy_settings {
 	const char *log;            /* "stderr" or a path */
 	enum log_format log_format;
 	enum log_level log_level;
-	double login_timeout;       /* seconds, as all times */
-	double idle_timeout;        /* 0: none */
+	double login_timeout; /* seconds, as all times */
+	double idle_timeout;  /* 0: none */
 	double stop_timeout;
 	double auth_failure_delay;
-	unsigned max_sessions;      /* over all workers */
+	unsigned max_sessions;                                      /* over all workers */
 	unsigned max_line, max_auth_line, max_literal, max_command; /* bytes, before login */
-	unsigned max_bad_commands;  /* in a row */
-	unsigned max_failed_logins; /* on one connection */
+	unsigned max_bad_commands;                                  /* in a row */
+	unsigned max_failed_logins;                                 /* on one connection */
 };
 
 struct snapshot {
@@ -53,17 +53,25 @@ struct snapshot {
 	struct proxy_settings proxy;
 	const struct listen *listens;
 	unsigned n_listens;
-	struct tls_server *tls;      /* NULL: no listener needs it, or not our part */
+	struct tls_server *tls;         /* NULL: no listener needs it, or not our part */
 	const struct backend *backends; /* backends[i].index == i */
 	unsigned n_backends;
-	const struct pool *pools;    /* the named ones, then one of one for each backend, of the same name */
+	const struct pool
+	    *pools; /* the named ones, then one of one for each backend, of the same name */
 	unsigned n_pools, n_named_pools;
 	const struct route *routes;
 	unsigned n_routes;
+	struct lookup *
+	    *lookups; /* those of the routes, each once: what is freed with the snapshot */
+	unsigned n_lookups;
 };
 
-/* One mistake or warning: "FILE:LINE: text", the line 0 when there is none. Called for all of a run, in order of file and line. */
-typedef void snapshot_mistake_fn(void *arg, bool warning, const char *file, int line, const char *text);
+/*
+ * One mistake or warning: "FILE:LINE: text", the line 0 when there is none. Called for all of a
+ * run, in order of file and line.
+ */
+typedef void snapshot_mistake_fn(
+    void *arg, bool warning, const char *file, int line, const char *text);
 
 /*
  * Reads @path (and its includes) from @files and builds the @parts (set of enum snapshot_part).
@@ -71,7 +79,7 @@ typedef void snapshot_mistake_fn(void *arg, bool warning, const char *file, int 
  * NULL: there were mistakes, all of them reported. Begins with one reference.
  */
 struct snapshot *snapshot_build(struct config_files *files, const char *path, unsigned parts,
-	const unsigned char *ticket_key, snapshot_mistake_fn *mistake, void *arg) MUST_CHECK;
+    const unsigned char *ticket_key, snapshot_mistake_fn *mistake, void *arg) MUST_CHECK;
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot **s);
 

@@ -1,11 +1,12 @@
 /*
  * config/files.c - the files that a configuration names, each opened once and kept as a descriptor.
  *
- * With a disk (master, `check`) a name that is asked for is opened and remembered, so that all that was read can be
- * sent on; without one only what was added is there. Reading is by pread from the start: descriptors that went through a
- * socket share their offset with the sender's.
+ * With a disk (master, `check`) a name that is asked for is opened and remembered, so that all
+ * that was read can be sent on; without one only what was added is there. Reading is by pread
+ * from the start: descriptors that went through a socket share their offset with the sender's.
  *
- * Owns the descriptors. The same path under two kinds is two entries, since the kinds go to different processes.
+ * Owns the descriptors. The same path under two kinds is two entries, since the kinds go to
+ * different processes.
  */
 #include "config/files.h"
 
