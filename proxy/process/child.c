@@ -52,6 +52,7 @@ static int
 take_inherit(struct child *c, struct ipc_message *m, struct err *err)
 {
 	struct inherit *i = &c->inherit;
+	struct log_line l;
 	int counters, log;
 
 	if (c->inherited || !inherit_unpack(m->payload, i) || i->role != c->ops->role)
@@ -70,6 +71,11 @@ take_inherit(struct child *c, struct ipc_message *m, struct err *err)
 		return -1;
 	}
 	(void)close(counters);
+	log_begin(&l, LOG_INFO, EV_START);
+	log_cstr(&l, "version", SALLYPORT_VERSION);
+	log_u64(&l, "number", i->number);
+	log_u64(&l, "uid", geteuid());
+	log_end(&l);
 	c->inherited = true;
 	return 1;
 }

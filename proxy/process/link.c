@@ -148,7 +148,7 @@ link_open(struct link *l, int fd)
 		return false;
 	loop_timer_stop(&l->want);
 	if (l->lost)
-		log_msg(LOG_WARN, EV_DIRECTORY_BACK, "questions are answered again");
+		log_msg(LOG_WARN, EV_DIRECTORY_BACK, "there is a new one");
 	l->lost = false;
 	return true;
 }
