@@ -143,15 +143,15 @@ char *
 str_printable(char *dst, size_t size, struct slice s)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t n = 0;
+	size_t n = 0,
+	       keep = 0; /* keep: the last end of a character with room for "..." behind it */
 	if (size == 0)
 		return dst;
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 		bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-		size_t need = plain ? 1 : 4;
-		/* Room for "..." and the NUL stays, unless this is all that comes. */
-		if (n + need + (i + 1 < s.len ? 4 : 1) > size) {
+		if (n + (plain ? 1 : 4) >= size) {
+			n = keep;
 			for (unsigned dots = 0; dots < 3 && n + 1 < size; dots++)
 				dst[n++] = '.';
 			break;
@@ -164,6 +164,8 @@ str_printable(char *dst, size_t size, struct slice s)
 			dst[n++] = hex[c >> 4];
 			dst[n++] = hex[c & 15];
 		}
+		if (n + 4 <= size)
+			keep = n;
 	}
 	dst[n] = '\0';
 	return dst;
