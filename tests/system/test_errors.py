@@ -230,6 +230,8 @@ class Limits(Case):
         client = self.connect()
         client.send("x LOGIN {4097}\r\n")
         self.assertAnswer(client.response(), rb"x BAD \[TOOBIG\]")
+        # the line of the refused literal is over with its CRLF: nothing is left that could be a command
+        self.assertEqual(len(client.ok("NOOP")), 1)
         client.send("x LOGIN {99999999999999999999}\r\n")
         self.assertAnswer(client.response(), rb"x BAD")
         client.login("limit")

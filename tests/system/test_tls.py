@@ -182,8 +182,9 @@ default = store
         for listener in ("plain", "imap"):
             said, name = self.closed(listener, data)
             self.assertEqual(said.count(b"\n"), said.count(b"* "), said)
-            self.assertEqual(len(self.proxy.wait_log(event=lambda v: v not in ("login",), client=name)
-                                 and self.proxy.find_log(client=name)), 1)
+            self.proxy.wait_log(event="session_end", client=name)
+            events = [event["event"] for event in self.proxy.find_log(client=name)]
+            self.assertEqual(sorted(events), ["session_end", "tls_failed"])
 
     def test_http_on_the_plaintext_port(self):
         said, name = self.closed("imap", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n"

@@ -35,12 +35,14 @@ class Proxy:
     """One running sallyport. body: the configuration without [proxy]; settings: keys of [proxy].
 
     account: the user it is started as, by default the one who runs the tests (who may be root; its
-    workers then give up their rights)."""
+    workers then give up their rights). files: its limit of open files, soft and hard as prlimit has it; by
+    default as a shell or systemd starts it."""
 
-    def __init__(self, work, body, account=None, name="proxy", **settings):
+    def __init__(self, work, body, account=None, name="proxy", files="1024:", **settings):
         self.work = work
         self.name = name
         self.account = account
+        self.files = files
         self.log = work.file(f"{name}.log", "" if account is None else None)
         self.errors = work.file(f"{name}.err")
         self.addresses = {}
@@ -70,9 +72,8 @@ class Proxy:
         for tool in ("ASAN", "UBSAN"):
             environment[f"{tool}_OPTIONS"] = ":".join(filter(None, [
                 os.environ.get(f"{tool}_OPTIONS"), f"log_path={folder}/sanitizer"]))
-        # As a shell or systemd starts it: 1,024 open files to begin with.
         self.process = world.start(
-            ["prlimit", "--nofile=1024:", binary, "run", "-c", self.config, "--address-file", path],
+            ["prlimit", f"--nofile={self.files}", binary, "run", "-c", self.config, "--address-file", path],
             account=self.account, env=environment, cwd="/",
             stdout=open(self.errors, "ab"), stderr=subprocess.STDOUT)
         try:
