@@ -41,7 +41,7 @@ void index_promises_turn(struct index *x, double now);
 
 /*
  * The stores that a user of @pool may try, best first, at most ROUTE_CANDIDATES: the pool's own order, then its fallbacks', none
- * twice. However large a pool is, two places are left for each fallback behind it. @first: goes before all others; NULL: none. How many.
+ * twice. However large a pool is, up to two places are left for each fallback behind it. @first: goes before all others; NULL: none. How many.
  */
 unsigned index_candidates(struct index *x, const struct pool *pool, struct slice user,
 	const struct backend *first, const struct backend *order_r[ROUTE_CANDIDATES]);

@@ -207,17 +207,16 @@ is_among(const struct backend *b, const struct backend *const *order, unsigned n
 	return false;
 }
 
-/* Places that @pool may fill, @n being filled. */
+/* How many may be there after @pool was added to the @n before it: the rest is left for what is behind it. */
 static unsigned
 places(const struct pool *pool, unsigned n)
 {
-	unsigned max = ROUTE_CANDIDATES;
+	unsigned left = 0;
 
 	pool = pool->fallback;
 	for (unsigned depth = 0; pool && depth < CHAIN_MAX; depth++, pool = pool->fallback)
-		if (pool->n > 0 && max > n + FALLBACK_PLACES)
-			max -= FALLBACK_PLACES;
-	return max;
+		left += pool->n < FALLBACK_PLACES ? pool->n : FALLBACK_PLACES;
+	return n + left < ROUTE_CANDIDATES ? ROUTE_CANDIDATES - left : n + 1;
 }
 
 unsigned
