@@ -43,9 +43,6 @@ struct document {
 	struct htab names; /* of sections */
 	bool incomplete;   /* sections are lost: what seems to be missing may be there */
 	bool no_memory;
-	/* while it is read */
-	struct document_section *now;    /* NULL: before the first section */
-	struct document_section skipped; /* stands for one that is already reported */
 };
 
 /* Reads and checks. False: out of memory. Whether it was right, @mistakes know. */

@@ -12,15 +12,20 @@
 #define INI_INCLUDE_DEPTH 8
 
 /*
- * A key; pointers are valid while called. @section is "kind" or "kind name" as written, spaces
- * squeezed.
+ * A section header; @section is "kind" or "kind name" as written, spaces squeezed. What it returns
+ * is handed on with the section's keys and mistakes: an include in between, with sections of its
+ * own, changes nothing.
  */
+typedef void *ini_section_fn(void *arg, const char *file, int line, const char *section);
+/* A key; pointers are valid while called. */
 typedef void ini_key_fn(
-    void *arg, const char *file, int line, const char *section, const char *key, const char *value);
-/* A section header, also an empty one. */
-typedef void ini_section_fn(void *arg, const char *file, int line, const char *section);
-/* @sections: a header or a whole file is lost with it, and not only a line. */
-typedef void ini_mistake_fn(void *arg, const char *file, int line, bool sections, const char *text);
+    void *arg, const char *file, int line, void *section, const char *key, const char *value);
+/*
+ * @section: where the line stands; NULL: in none, or in one whose header was wrong. @lost: a header
+ * or a whole file is lost with it, and not only a line.
+ */
+typedef void ini_mistake_fn(
+    void *arg, const char *file, int line, void *section, bool lost, const char *text);
 
 /*
  * Reads @path and what it includes (`include = PATH` before the first section or in any; relative

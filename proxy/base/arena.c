@@ -3,8 +3,9 @@
  *
  *      arena -> chunk (newest, being filled) -> chunk -> …
  *
- * A chunk is twice as large as the one before, up to CHUNK_MAX; what is larger than a chunk gets one of its own. Nothing
- * is ever given back singly. Every byte is wiped in the end: a snapshot names files, users and hosts.
+ * A chunk is twice as large as the one before, up to CHUNK_MAX; what is larger than a chunk gets
+ * one of its own. Nothing is ever given back singly. Every byte is wiped in the end: a snapshot
+ * names files, users and hosts.
  */
 #include "base/arena.h"
 

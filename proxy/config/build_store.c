@@ -150,8 +150,8 @@ near_target(struct build *b, struct slice name, bool backends_only)
 {
 	const char *near = NULL;
 	unsigned best = 3;
-	const enum config_section kinds[] = { SECTION_BACKEND, SECTION_POOL };
-	for (unsigned i = 0; i < (backends_only ? 1u : 2u); i++) {
+	const enum config_section kinds[] = { SECTION_POOL, SECTION_BACKEND };
+	for (unsigned i = backends_only ? 1 : 0; i < ARRAY_SIZE(kinds); i++) {
 		for (const struct document_section *s = b->doc.first[kinds[i]]; s; s = s->next) {
 			unsigned far = str_distance(slice_of(s->name), name, 2);
 			if (far < best && far * 2 < strlen(s->name)) {

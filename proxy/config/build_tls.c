@@ -132,12 +132,13 @@ check_expiry(struct build *b, const struct document_section *s, int64_t before, 
 	int line = document_line(s, "certificate");
 	if (expires == 0 || expires == before)
 		return;
+	long long days = (long long)((expires < now ? now - expires : expires - now) / 86400);
 	if (expires < now)
-		mistake_warning(b->mistakes, s->file, line, "certificate: expired %lld days ago",
-		    (long long)((now - expires) / 86400));
-	else if (expires < now + EXPIRY_DAYS * 86400)
-		mistake_warning(b->mistakes, s->file, line, "certificate: expires in %lld days",
-		    (long long)((expires - now) / 86400));
+		mistake_warning(b->mistakes, s->file, line, "certificate: expired %lld day%s ago",
+		    days, days == 1 ? "" : "s");
+	else if (days < EXPIRY_DAYS)
+		mistake_warning(b->mistakes, s->file, line, "certificate: expires in %lld day%s",
+		    days, days == 1 ? "" : "s");
 }
 
 /*

@@ -89,8 +89,8 @@ check_naming(
 	case NAMING_NEVER:
 		if (name.len == 0)
 			return true;
-		mistake(d->mistakes, file, line, "[%s] has no name, found \"" SLICE_FMT "\"", word,
-		    SLICE_ARG(name));
+		mistake(d->mistakes, file, line, "[%s] takes no name, found \"" SLICE_FMT "\"",
+		    word, SLICE_ARG(name));
 		return false;
 	case NAMING_ALWAYS:
 		if (name.len == 0) {
@@ -142,7 +142,8 @@ title(char *dst, size_t size, const struct document_section *s)
 	return dst;
 }
 
-static void
+/* NULL: reported, and its keys belong nowhere. */
+static void *
 on_section(void *arg, const char *file, int line, const char *text)
 {
 	struct document *d = arg;
@@ -151,53 +152,53 @@ on_section(void *arg, const char *file, int line, const char *text)
 
 	mistakes_file(d->mistakes, file);
 	name = slice_trim(name);
-	d->now = &d->skipped;
 	enum config_section kind = find_kind(d, file, line, word);
 	if (kind == SECTION_COUNT)
-		return;
+		return NULL;
 	if (config_section_planned(kind)) {
 		mistake(d->mistakes, file, line,
 		    "[%s] is planned, but this version does not have it yet",
 		    config_section_name(kind));
-		return;
+		return NULL;
 	}
 	if (!check_naming(d, kind, file, line, name)) {
 		d->incomplete = true;
-		return;
+		return NULL;
 	}
 	struct document_section *s = section_new(d, kind, file, line, name);
 	if (!s)
-		return;
+		return NULL;
 	struct htab_node *node = htab_find(&d->names, s->node.key);
-	d->now = s; /* also of a second one each key is checked by itself */
 	if (node) {
 		const struct document_section *first =
 		    container_of(node, struct document_section, node);
 		mistake(d->mistakes, file, line, "%s stands already at %s:%d",
 		    title(shown, sizeof(shown), s), first->file, first->line);
-		return;
+		return s; /* not linked, but each of its keys is checked by itself */
 	}
 	if (!htab_insert(&d->names, &s->node)) {
 		d->no_memory = true;
-		return;
+		return NULL;
 	}
 	s->index = d->count[kind]++;
 	*d->last[kind] = s;
 	d->last[kind] = &s->next;
+	return s;
 }
 
 /* --- keys */
 
 static void
-unknown_key(struct document *d, const char *file, int line, const char *name)
+unknown_key(
+    struct document *d, struct document_section *s, const char *file, int line, const char *name)
 {
 	char shown[64], where[128];
-	enum config_section kind = d->now->kind;
+	enum config_section kind = s->kind;
 	const char *near = config_key_near(kind, name);
 
-	d->now->incomplete = true;
+	s->incomplete = true;
 	str_printable(shown, sizeof(shown), slice_of(name));
-	title(where, sizeof(where), d->now);
+	title(where, sizeof(where), s);
 	for (unsigned i = 0; i < SECTION_COUNT; i++) {
 		enum config_section other = (enum config_section)i;
 		if (config_section_planned(other) || !config_key_find(other, name))
@@ -225,11 +226,11 @@ key_before(const struct document_section *s, const struct config_key *key)
 
 /* Whether the key is taken as it stands. */
 static bool
-check_key(
-    struct document *d, const char *file, int line, const struct config_key *key, const char *value)
+check_key(struct document *d, const struct document_section *s, const char *file, int line,
+    const struct config_key *key, const char *value)
 {
 	struct err err;
-	const struct document_key *before = key_before(d->now, key);
+	const struct document_key *before = key_before(s, key);
 
 	if (key->planned) {
 		mistake(d->mistakes, file, line,
@@ -257,41 +258,39 @@ check_key(
 }
 
 static void
-on_key(
-    void *arg, const char *file, int line, const char *section, const char *name, const char *value)
+on_key(void *arg, const char *file, int line, void *section, const char *name, const char *value)
 {
 	struct document *d = arg;
-	(void)section; /* d->now */
-	if (!d->now || d->now == &d->skipped)
+	struct document_section *s = section;
+	if (!s)
 		return;
-	const struct config_key *key = config_key_find(d->now->kind, name);
+	const struct config_key *key = config_key_find(s->kind, name);
 	if (!key) {
-		unknown_key(d, file, line, name);
+		unknown_key(d, s, file, line, name);
 		return;
 	}
 	struct document_key *k = arena_alloc(d->arena, sizeof(*k));
 	char *copy = arena_str(d->arena, slice_of(value));
-	/* The section's own, mostly. */
-	const char *path =
-	    strcmp(d->now->file, file) == 0 ? d->now->file : arena_str(d->arena, slice_of(file));
-	if (!k || !copy || !path) {
+	if (!k || !copy) {
 		d->no_memory = true;
 		return;
 	}
-	*k = (struct document_key){ .key = key, .value = copy, .file = path, .line = line };
-	k->bad = !check_key(d, file, line, key, value);
-	*d->now->last = k;
-	d->now->last = &k->next;
+	/* A section never goes on in another file. */
+	*k = (struct document_key){ .key = key, .value = copy, .file = s->file, .line = line };
+	k->bad = !check_key(d, s, file, line, key, value);
+	*s->last = k;
+	s->last = &k->next;
 }
 
 static void
-on_mistake(void *arg, const char *file, int line, bool sections, const char *text)
+on_mistake(void *arg, const char *file, int line, void *section, bool lost, const char *text)
 {
 	struct document *d = arg;
-	if (sections)
+	struct document_section *s = section;
+	if (lost)
 		d->incomplete = true;
-	if (d->now)
-		d->now->incomplete = true;
+	else if (s)
+		s->incomplete = true;
 	mistake(d->mistakes, file, line, "%s", text);
 }
 

@@ -38,22 +38,22 @@ struct source {
 	unsigned depth;
 	struct slice rest; /* not read yet */
 	int line;
-	bool skip;    /* below a bad header: keys belong nowhere */
-	bool pending; /* inih was given a key and has not handed it back */
-	bool begun;   /* a section header was seen */
-	char section[INI_LINE_MAX + 1];
+	bool skip;     /* below a bad header: keys belong nowhere */
+	bool pending;  /* inih was given a key and has not handed it back */
+	bool begun;    /* a section header was seen */
+	void *section; /* the caller's */
 };
 
 static void read_source(struct run *run, const struct source *parent, int line, const char *path);
 
 PRINTF_LIKE(3, 0)
 static void
-report(struct source *s, bool sections, const char *fmt, va_list ap)
+report(struct source *s, bool lost, const char *fmt, va_list ap)
 {
 	char text[512];
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	s->run->mistakes++;
-	s->run->mistake(s->run->arg, s->path, s->line, sections, text);
+	s->run->mistake(s->run->arg, s->path, s->line, s->section, lost, text);
 }
 
 /* A line is lost. */
@@ -98,9 +98,9 @@ without_comment(struct slice line)
 	return line;
 }
 
-/* "kind name" out of "[kind  name]"; spaces squeezed. False: reported. */
+/* "kind name" out of "[kind  name]", spaces squeezed, into @name. False: reported. */
 static bool
-read_header(struct source *s, struct slice line)
+read_header(struct source *s, struct slice line, char name[INI_SECTION_MAX + 1])
 {
 	char shown[96];
 	const char *close = memchr(line.p, ']', line.len);
@@ -124,13 +124,13 @@ read_header(struct source *s, struct slice line)
 	size_t len = 0;
 	for (size_t i = 0; i < inside.len; i++) {
 		if (!is_space(inside.p[i]))
-			s->section[len++] = inside.p[i];
-		else if (len > 0 && s->section[len - 1] != ' ')
-			s->section[len++] = ' ';
+			name[len++] = inside.p[i];
+		else if (len > 0 && name[len - 1] != ' ')
+			name[len++] = ' ';
 	}
-	while (len > 0 && s->section[len - 1] == ' ')
+	while (len > 0 && name[len - 1] == ' ')
 		len--;
-	s->section[len] = '\0';
+	name[len] = '\0';
 	if (len > 0)
 		return true;
 	source_loss(s, "expected the name of a section between the brackets, found \"%s\"", shown);
@@ -218,19 +218,29 @@ check_line(struct source *s, struct slice line)
 		return nothing;
 	line = without_comment(line);
 	bool header = line.p[0] == '[';
+	if (line.len > INI_LINE_MAX && header) {
+		s->begun = s->skip = true;
+		s->section = NULL;
+		source_loss(s, "line of %zu bytes; %d is the limit", line.len, INI_LINE_MAX);
+		return nothing;
+	}
 	if (line.len > INI_LINE_MAX) {
-		source_mistake(s, "line of %zu bytes; %d is the limit%s", line.len, INI_LINE_MAX,
-		    header ? "" : " (a list may go on in a further line with the same key)");
-		s->skip = s->skip || header;
+		source_mistake(s,
+		    "line of %zu bytes; %d is the limit (a list may go on in a further line with "
+		    "the "
+		    "same key)",
+		    line.len, INI_LINE_MAX);
 		return nothing;
 	}
 	if (!header)
 		return key_is_clear(s, line) ? line : nothing;
+	char name[INI_SECTION_MAX + 1];
 	s->begun = true;
-	s->skip = !read_header(s, line);
+	s->section = NULL;
+	s->skip = !read_header(s, line, name);
 	if (s->skip)
 		return nothing;
-	s->run->section(s->run->arg, s->path, s->line, s->section);
+	s->section = s->run->section(s->run->arg, s->path, s->line, name);
 	return line;
 }
 
@@ -308,14 +318,14 @@ static int
 handle(void *arg, const char *section, const char *key, const char *value)
 {
 	struct source *s = arg;
-	(void)section; /* ours is not cut */
+	(void)section; /* the caller gave us his own */
 	s->pending = false;
 	if (s->skip)
 		return 1;
 	if (strcmp(key, "include") == 0)
 		include(s, value);
 	else if (!s->begun)
-		source_mistake(s, "%s: key before the first section header", key);
+		source_mistake(s, "%s: key before the first section header of this file", key);
 	else
 		s->run->key(s->run->arg, s->path, s->line, s->section, key, value);
 	return 1;
@@ -331,7 +341,8 @@ read_source(struct run *run, const struct source *parent, int line, const char *
 		char text[400];
 		(void)str_fmt(text, sizeof(text), "%s%s", parent ? "include: " : "", err.text);
 		run->mistakes++;
-		run->mistake(run->arg, parent ? parent->path : path, line, true, text);
+		run->mistake(run->arg, parent ? parent->path : path, line,
+		    parent ? parent->section : NULL, true, text);
 		buf_free(&bytes);
 		return;
 	}
