@@ -18,13 +18,15 @@ secret_wipe(void *p, size_t len)
 bool
 secret_set(struct secret *s, struct slice bytes)
 {
+	/* Copied before the old value goes, of which it may be a part. An empty password is a value too:
+	 * data is not NULL. */
+	char *data = mem_alloc(bytes.len + 1);
+	if (data && bytes.len > 0)
+		memcpy(data, bytes.p, bytes.len);
 	secret_clear(s);
-	/* An empty password is a value too: data is not NULL. */
-	s->data = mem_alloc(bytes.len + 1);
-	if (!s->data)
+	if (!data)
 		return false;
-	if (bytes.len > 0)
-		memcpy(s->data, bytes.p, bytes.len);
+	s->data = data;
 	s->len = bytes.len;
 	return true;
 }
