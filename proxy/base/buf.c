@@ -62,9 +62,9 @@ buf_room(struct buf *b, size_t want, size_t *room_r)
 			b->end = len;
 		} else {
 			size_t cap = b->cap ? b->cap : FIRST;
-			while (cap < len + want)
+			while (cap < len + want && cap <= b->max / 2)
 				cap *= 2;
-			if (cap > b->max)
+			if (cap < len + want || cap > b->max)
 				cap = b->max;
 			if (cap == 0 || !move(b, cap))
 				return NULL;
@@ -104,12 +104,27 @@ buf_put_slice(struct buf *b, struct slice s)
 bool
 buf_printf(struct buf *b, const char *fmt, ...)
 {
-	char text[2048];
-	va_list ap;
+	char text[2048], *all = text;
+	va_list ap, again;
 	va_start(ap, fmt);
+	va_copy(again, ap);
 	int n = vsnprintf(text, sizeof(text), fmt, ap);
+	bool ok = n >= 0 && (size_t)n <= b->max - buf_len(b);
+	if (ok && (size_t)n >= sizeof(text)) {
+		all = mem_alloc((size_t)n + 1);
+		ok = all && vsnprintf(all, (size_t)n + 1, fmt, again) == n;
+	}
+	va_end(again);
 	va_end(ap);
-	return n >= 0 && (size_t)n < sizeof(text) && buf_put(b, text, (size_t)n);
+	ok = ok && buf_put(b, all, (size_t)n);
+	if (b->secret) {
+		secret_wipe(text, sizeof(text));
+		if (all && all != text)
+			secret_wipe(all, (size_t)n + 1);
+	}
+	if (all != text)
+		mem_free(all);
+	return ok;
 }
 
 void
