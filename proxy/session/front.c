@@ -14,7 +14,8 @@
 
 #include "base/stat.h"
 
-#define LITERALS_MAX 64 /* in one command */
+#define LITERALS_MAX  64   /* in one command */
+#define TLS_HANDSHAKE 0x16 /* a TLS record's first byte; no tag begins with it */
 
 void
 front_say(struct session *s, const char *fmt, ...)
@@ -113,25 +114,25 @@ front_bad(struct session *s, struct slice tag, const char *why)
 }
 
 /* TLS or HTTP on a port for IMAP: one log line and no dialogue. */
-static bool
-not_imap(struct session *s)
+static void
+not_imap(struct session *s, const char *what)
 {
-	static const char *const http[] = { "GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ",
-		"CONNECT ", "DELETE " };
-	struct slice in = buf_slice(&s->login->in);
-	const char *what = NULL;
-	if (!s->login->secured && in.len > 0 && in.p[0] == 0x16)
-		what = "TLS where plaintext IMAP was expected";
-	for (size_t i = 0; i < ARRAY_SIZE(http) && !what; i++)
-		if (slice_starts_case(in, slice_of(http[i])) && memmem(in.p, in.len, " HTTP/", 6))
-			what = "HTTP where IMAP was expected";
-	if (!what)
-		return false;
 	struct err err;
 	err_set(&err, "%s", what);
 	tls_log(s, &err);
 	session_close(s, CLOSE_CLIENT_PROTOCOL);
-	return true;
+}
+
+static bool
+is_http(struct slice line)
+{
+	static const char *const methods[] = { "GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ",
+		"CONNECT ", "DELETE ", "PRI " };
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
+		if (slice_starts_case(line, slice_of(methods[i])) &&
+		    memmem(line.p, line.len, " HTTP/", 6))
+			return true;
+	return false;
 }
 
 static struct frame_limits
@@ -197,25 +198,34 @@ on_command(struct session *s, struct slice whole)
 		front_bad(s, tag_of(whole), login->bad);
 		return;
 	}
+	if (is_http(whole)) {
+		not_imap(s, "HTTP where IMAP was expected");
+		return;
+	}
 	if (imap_command_parse(whole.p, whole.len, &cmd, &why) != 1)
 		front_bad(s, cmd.tag, why);
 	else
 		front_command(s, &cmd);
 }
 
+/* What stands in the buffer is over a bound or no command: the rest of its line is dropped. */
 static void
 refuse_line(struct session *s, struct slice in, const char *why)
 {
 	struct login *login = s->login;
 	bool done;
-	size_t start = login->frame.line_start;
+	size_t at = login->frame.pos;
+	if (!login->frame.sync) { /* data is on its way that must never be read as a command */
+		session_bye(s, CLOSE_TOO_BIG, why);
+		return;
+	}
 	front_bad(s, s->state == SESSION_SASL ? slice_of(login->tag) : tag_of(in), why);
 	if (s->state == SESSION_DEAD)
 		return;
 	if (s->state == SESSION_SASL)
 		session_enter(s, SESSION_COMMAND);
-	size_t n = frame_skip_line(in.p + start, in.len - start, &done);
-	drop(s, start + n);
+	size_t n = frame_skip_line(in.p + at, in.len - at, &done);
+	drop(s, at + n);
 	login->skipping = !done;
 }
 
@@ -238,8 +248,10 @@ parse(struct session *s)
 			login->skipping = !done;
 			continue;
 		}
-		if (login->frame.pos == 0 && s->state == SESSION_COMMAND && not_imap(s))
+		if (!login->secured && login->frame.pos == 0 && in.p[0] == TLS_HANDSHAKE) {
+			not_imap(s, "TLS where plaintext IMAP was expected");
 			return;
+		}
 		login->frame.sasl = s->state == SESSION_SASL;
 		struct frame_limits limits = limits_for(s, in);
 		switch (frame_next(&login->frame, in.p, in.len, &limits)) {
@@ -267,13 +279,7 @@ parse(struct session *s)
 			break;
 		case FRAME_LITERAL_BIG:
 		case FRAME_TOTAL_BIG:
-			if (!login->frame.sync) { /* its bytes are on their way already */
-				session_bye(
-				    s, CLOSE_TOO_BIG, "[TOOBIG] Literal or command too big.");
-				return;
-			}
-			front_bad(s, tag_of(in), "[TOOBIG] Literal or command too big.");
-			drop(s, login->frame.pos);
+			refuse_line(s, in, "[TOOBIG] Literal or command too big.");
 			break;
 		case FRAME_BAD:
 			refuse_line(s, in, "Invalid characters in command.");
@@ -290,7 +296,7 @@ front_parse(struct session *s)
 		return;
 	s->login->parsing = true;
 	parse(s);
-	if (s->state != SESSION_DEAD)
+	if (s->login)
 		s->login->parsing = false;
 }
 
