@@ -20,7 +20,8 @@ int err_set(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Same, with ": " and the text of errno value @errnum at its end. */
 int err_errno(struct err *e, int errnum, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Puts "@fmt…: " before what is there. Returns -1. */
+/* Puts "@fmt…: " before what is there, "@fmt…" alone where nothing is or nothing of it has room.
+ * Returns -1. */
 int err_prefix(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

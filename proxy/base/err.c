@@ -50,7 +50,7 @@ err_prefix(struct err *e, const char *fmt, ...)
 	if (n >= 0 && (size_t)n < sizeof(e->text)) {
 		size_t room = sizeof(e->text) - (size_t)n;
 		size_t len = strlen(old.text);
-		if (room > 3) {
+		if (len > 0 && room > 3) {
 			if (len > room - 3)
 				len = room - 3;
 			memcpy(e->text + n, ": ", 2);
