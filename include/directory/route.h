@@ -51,7 +51,7 @@ struct route_question {
 
 struct route_candidate {
 	char backend[BACKEND_NAME_MAX];  /* [backend NAME]; empty: host and port below, with the defaults of a backend */
-	char host[BACKEND_HOST_MAX];
+	char host[BACKEND_HOST_MAX];     /* lower case */
 	uint16_t port;
 	struct addr addrs[RESOLVE_MAX];
 	unsigned n_addrs;                /* 0: could not be resolved */

@@ -34,11 +34,10 @@ struct question;
 struct candidate {
 	struct name_wait wait;
 	struct question *question;
-	struct name *name; /* NULL: none could be had */
+	struct name *name; /* of its host; NULL: no entry could be had */
 	bool waiting;
 	uint16_t port;
 	char backend[BACKEND_NAME_MAX];
-	char host[BACKEND_HOST_MAX];
 };
 
 struct question {
@@ -99,9 +98,11 @@ static bool
 candidate_fill(const struct candidate *c, struct route_candidate *out)
 {
 	memcpy(out->backend, c->backend, sizeof(out->backend));
-	memcpy(out->host, c->host, sizeof(out->host));
 	out->port = c->port;
-	out->n_addrs = c->name ? name_addrs(c->name, c->port, out->addrs) : 0;
+	if (!c->name)
+		return false;
+	str_fmt(out->host, sizeof(out->host), "%s", name_host(c->name));
+	out->n_addrs = name_addrs(c->name, c->port, out->addrs);
 	return out->n_addrs > 0;
 }
 
@@ -198,8 +199,6 @@ question_resolve(struct question *q)
 	for (unsigned i = 0; i < q->n; i++) {
 		struct candidate *c = &q->candidates[i];
 
-		c->question = q;
-		c->name = name_get(d->names, c->host);
 		c->waiting = c->name && !name_ask(d->names, c->name, &c->wait, on_name);
 	}
 	if (question_ready(q))
@@ -223,15 +222,16 @@ reason_add(struct question *q, const char *fmt, ...)
 }
 
 static void
-candidate_add(struct question *q, const char *backend, struct slice host, uint16_t port)
+candidate_add(struct question *q, const char *backend, const char *host, uint16_t port)
 {
 	struct candidate *c = &q->candidates[q->n];
 
-	if (str_put(c->backend, sizeof(c->backend), slice_of(backend)) &&
-	    str_put(c->host, sizeof(c->host), host)) {
-		c->port = port;
-		q->n++;
-	}
+	if (!str_put(c->backend, sizeof(c->backend), slice_of(backend)))
+		return;
+	c->question = q;
+	c->name = name_get(q->directory->names, host);
+	c->port = port;
+	q->n++;
 }
 
 static bool
@@ -271,12 +271,12 @@ question_pool(struct question *q, const struct pool *pool)
 			reason_add(q, ", lately at %s", where);
 	}
 	index_promises_turn(&d->index, loop_now(d->loop));
-	if (q->pinned)
+	if (first && q->pinned)
 		order[0] = first;
 	else
 		n = index_candidates(&d->index, pool, key, first, order);
 	for (unsigned i = 0; i < n; i++)
-		candidate_add(q, order[i]->name, slice_of(order[i]->host), order[i]->port);
+		candidate_add(q, order[i]->name, order[i]->host, order[i]->port);
 	question_resolve(q);
 }
 
@@ -299,11 +299,12 @@ static void
 question_target(struct question *q, const char *source, const struct lookup_answer *answer)
 {
 	struct slice target = slice_of(answer->target), host;
+	char name[BACKEND_HOST_MAX];
 	const struct pool *pool;
 	const char *where;
 	unsigned sessions;
-	struct err err;
-	uint16_t port;
+	struct err err = { .text = "" };
+	uint16_t port = 0;
 
 	reason_add(q, "%s", answer->matched[0] ? answer->matched : source);
 	str_fmt(q->user, sizeof(q->user), "%s", answer->user[0] ? answer->user : q->key);
@@ -319,7 +320,9 @@ question_target(struct question *q, const char *source, const struct lookup_answ
 		question_lookup_failed(q, source, &err);
 		return;
 	}
-	if (!addr_split(target, false, &host, &port, &err)) {
+	if (addr_split(target, false, &host, &port, &err) && !str_put(name, sizeof(name), host))
+		err_set(&err, "host name too long: '%s'", answer->target);
+	if (err.text[0]) {
 		question_lookup_failed(q, source, &err);
 		return;
 	}
@@ -329,7 +332,7 @@ question_target(struct question *q, const char *source, const struct lookup_answ
 	if (affinity_find(
 		q->directory->affinity, slice_of(q->key), accept_same, &target, &where, &sessions))
 		q->pinned = sessions > 0;
-	candidate_add(q, "", host, port);
+	candidate_add(q, "", name, port);
 	question_resolve(q);
 }
 
@@ -384,6 +387,7 @@ question_begin(struct question *q)
 	q->step = 0;
 	q->reason[0] = '\0';
 	q->tls = q->verify = -1;
+	q->pinned = false;
 	q->route = route_choose(c->routes, c->n_routes, &q->q);
 	if (!q->route) {
 		str_fmt(q->reason, sizeof(q->reason), "no route for this listener and server name");

@@ -285,10 +285,10 @@ fake_loop_turn(struct loop *loop)
 void
 fake_loop_run_pending(struct loop *loop)
 {
-	for (unsigned i = 0; fake_loop_turn(loop); i++) {
+	for (int i = 0; fake_loop_turn(loop); i++) {
 		if (i < TURNS_MAX)
 			continue;
-		fprintf(stderr, "fake_loop: no end after %u turns at one instant\n", TURNS_MAX);
+		fprintf(stderr, "fake_loop: no end after %d turns at one instant\n", TURNS_MAX);
 		abort();
 	}
 }
