@@ -48,7 +48,7 @@ void directory_ask(struct directory *d, unsigned worker, const struct route_ques
 	directory_answer_fn *fn, void *arg);
 unsigned directory_waiting(const struct directory *d); /* questions */
 
-/* Reports of workers. @user: the answer's key; @backend: the name of a backend, or the host:port target. */
+/* Reports of workers. @user: the answer's key; @backend: the name of a backend, or route_target_name(). */
 void directory_session_open(struct directory *d, unsigned worker, struct slice user, struct slice backend);
 void directory_session_close(struct directory *d, unsigned worker, struct slice user, struct slice backend);
 void directory_worker_gone(struct directory *d, unsigned worker); /* also drops its questions: their fn is not called */

@@ -77,6 +77,13 @@ void route_answer_pack(struct pack *k, const struct route_answer *a);
 bool route_answer_unpack(struct unpack *u, struct route_answer *a_r) MUST_CHECK;
 
 /*
+ * How a store without a [backend] is called, in reports of sessions and in logs: "host:port", "[v6]:port", in lower case whatever the
+ * lookup wrote. Into @dst, cut where too long; returns @dst.
+ */
+#define ROUTE_TARGET_MAX (BACKEND_HOST_MAX + 8)
+char *route_target_name(char dst[ROUTE_TARGET_MAX], const char *host, uint16_t port);
+
+/*
  * Normalises @name by the steps of @route into @dst. False: it is no usable name (empty, a NUL or control byte, too long).
  */
 bool route_username(const struct route *route, struct slice name, char *dst, size_t size) MUST_CHECK;

@@ -299,7 +299,7 @@ static void
 question_target(struct question *q, const char *source, const struct lookup_answer *answer)
 {
 	struct slice target = slice_of(answer->target), host;
-	char name[BACKEND_HOST_MAX];
+	char name[BACKEND_HOST_MAX], canonical[ROUTE_TARGET_MAX];
 	const struct pool *pool;
 	const char *where;
 	unsigned sessions;
@@ -326,8 +326,9 @@ question_target(struct question *q, const char *source, const struct lookup_answ
 		question_lookup_failed(q, source, &err);
 		return;
 	}
-	str_fmt(q->target, sizeof(q->target), "%s", answer->target);
-	reason_add(q, " -> %s", answer->target);
+	target = slice_of(route_target_name(canonical, name, port));
+	str_fmt(q->target, sizeof(q->target), "%s", canonical);
+	reason_add(q, " -> %s", canonical);
 	/* The one candidate that there is; but whether the user is there already is told. */
 	if (affinity_find(
 		q->directory->affinity, slice_of(q->key), accept_same, &target, &where, &sessions))

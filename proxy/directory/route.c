@@ -164,7 +164,16 @@ route_answer_unpack(struct unpack *u, struct route_answer *a_r)
 	return unpack_ok(u);
 }
 
-/* --- the name */
+/* --- names */
+
+char *
+route_target_name(char dst[ROUTE_TARGET_MAX], const char *host, uint16_t port)
+{
+	str_fmt(dst, ROUTE_TARGET_MAX, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+	for (char *p = dst; *p; p++)
+		*p = ascii_lower(*p);
+	return dst;
+}
 
 /* Anything but control bytes: UTF-8 goes through as it is. */
 static bool

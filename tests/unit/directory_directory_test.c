@@ -410,13 +410,15 @@ TEST(a_target_may_be_an_address)
 {
 	char text[ADDR_TEXT];
 
-	begin("a@x 192.0.2.1:1143\nb@x [2001:db8::1]:993 tls=implicit\nc@x mail.example.net:143\n");
+	begin("a@x 192.0.2.1:1143\nb@x [2001:db8::1]:993 tls=implicit\nc@x Mail.Example.net:143\n");
 	CHECK_STR(ask("a@x"), "192.0.2.1:1143: 192.0.2.1");
 	CHECK_STR(got.a.candidates[0].backend, "");
 	CHECK_STR(addr_format(text, &got.a.candidates[0].addrs[0]), "192.0.2.1:1143");
 	CHECK_STR(ask("b@x"), "[2001:db8::1]:993: 2001:db8::1");
 	CHECK_INT(got.a.tls, TLS_MODE_IMPLICIT);
 	CHECK_STR(addr_format(text, &got.a.candidates[0].addrs[0]), "[2001:db8::1]:993");
+	opened("b@x", "[2001:db8::1]:993");
+	CHECK_STR(ask("b@x"), "[2001:db8::1]:993!: 2001:db8::1");
 	CHECK_STR(ask("c@x"), "resolve");
 	fake_resolve_set("mail.example.net", "192.0.2.9", 60);
 	fake_loop_advance(loop, 3);

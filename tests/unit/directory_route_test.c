@@ -93,6 +93,18 @@ TEST(names_are_bounded)
 	CHECK(!route_username(&plain, (struct slice){ name, 8 }, small, sizeof(small)));
 }
 
+TEST(targets_have_one_name)
+{
+	char dst[ROUTE_TARGET_MAX], host[BACKEND_HOST_MAX];
+
+	CHECK_STR(route_target_name(dst, "Mail.Example.org", 143), "mail.example.org:143");
+	CHECK_STR(route_target_name(dst, "192.0.2.1", 65535), "192.0.2.1:65535");
+	CHECK_STR(route_target_name(dst, "2001:DB8::1", 993), "[2001:db8::1]:993");
+	memset(host, ':', sizeof(host) - 1);
+	host[sizeof(host) - 1] = '\0';
+	CHECK_U64(strlen(route_target_name(dst, host, 65535)), ROUTE_TARGET_MAX - 1);
+}
+
 /* --- rules */
 
 static const char *
