@@ -54,9 +54,9 @@ struct imap_command {
  * never turn 1 or -1 around. The tag is set in *cmd_r as soon as there is one (len 0: none; then
  * the answer is `* BAD why`). Slices point into @p.
  *
- * IMAP_NEEDS_LOGIN and IMAP_UNKNOWN are 1 as soon as the name is read, at a literal's announcement
- * too: nothing behind the name is looked at. Of a command that is served, no string holds a NUL.
- * Spaces before the line end are tolerated.
+ * Never 0 for what the frame called done. IMAP_NEEDS_LOGIN and IMAP_UNKNOWN are 1 as soon as the
+ * name is read, at a literal's announcement too: nothing behind the name is looked at. Of a command
+ * that is served, no string holds a NUL. Spaces before the line end are tolerated.
  */
 int imap_command_parse(
     const char *p, size_t len, struct imap_command *cmd_r, const char **why_r) MUST_CHECK;

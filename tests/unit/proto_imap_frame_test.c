@@ -58,7 +58,7 @@ feed(struct frame *f, struct slice in, size_t len, const struct frame_limits *li
 		said(t, "D", in.len - f->len, "");
 		break;
 	case FRAME_LINE_LONG:
-		said(t, "LONG", in.len - f->pos, "");
+		said(t, "LONG", in.len - f->pos, f->sync ? "" : "+");
 		break;
 	case FRAME_LITERAL_BIG:
 		said(t, "BIG", f->literal, f->sync ? "" : "+");
@@ -150,6 +150,7 @@ TEST(client_frames)
 		{ BYTES("a X {2}\r\na({3}\r\n"), "L2 D" },
 		{ BYTES("a X {2}\r\n ~{3}\r\n"), "L2 D" },
 		{ BYTES("a X {2}\r\nab{3}\r\n"), "L2 D" },
+		{ BYTES("a X {5}\r\n {1}\r\n"), "L5 D" },  /* the CR is the literal's last byte */
 		{ BYTES("a X {1}\r\n\"{3}\r\n"), "L1 D" }, /* nor is its quote one */
 		/* quotes */
 		{ BYTES("a LOGIN \"{5}\r\nalice"), "D5" },
@@ -303,6 +304,12 @@ TEST(frame_limits)
 		{ BYTES("a {12}\r\n123456789012 x\r\n"), { 7, 12, 99, 9 }, "LONG17" },
 		{ BYTES("a {2}\r\n12 345678\r\n"), { 9, 12, 99, 9 }, "L2 D" },
 		{ BYTES("a {2}\r\n12 345678\r\n"), { 8, 12, 99, 9 }, "L2 LONG1" },
+		/* what came without waiting before it is no reason to end */
+		{ BYTES("a {2+}\r\n12 345678\r\n"), { 8, 12, 99, 9 }, "L2+ LONG1" },
+		{ BYTES("a {2+}\r\n12 34\r\n"), { 99, 12, 14, 9 }, "L2+ TOTAL1" },
+		{ BYTES("a {2+}\r\n12 \0\r\n"), { 99, 12, 99, 9 }, "L2+ BAD3" },
+		{ BYTES("a {2+}\r\n12 {x}\r\n"), { 99, 12, 99, 9 }, "L2+ BAD1" },
+		{ BYTES("a {2+}\r\n12 {13}\r\n"), { 99, 12, 99, 9 }, "L2+ BIG13" },
 		/* literal */
 		{ BYTES("a {4}\r\n1234\r\n"), { 9, 4, 99, 9 }, "L4 D" },
 		{ BYTES("a {4}\r\n1234\r\n"), { 9, 5, 99, 9 }, "L4 D" },

@@ -145,6 +145,7 @@ TEST(tokens)
 		CHECK_INT(take(rows[i].token, &x, &s), rows[i].r);
 		if (rows[i].r == 1) {
 			CHECK(s.nil == rows[i].nil);
+			CHECK(s.quoted == (*copy == '"' && memchr(copy, '\\', rows[i].in.len)));
 			CHECK(imap_string_copy(&s, out, sizeof(out), &len));
 			CHECK_BYTES(out, len, rows[i].out.p, rows[i].out.len);
 			CHECK_U64(imap_string_len(&s), len);
