@@ -1,16 +1,13 @@
 /*
- * tests/fuzz/fuzz_imap_response.c - what a store may send before the relay, and its capability
- * lists.
+ * tests/fuzz/fuzz_imap_response.c - what a store may send before the relay.
  *
  * Input: one byte that chooses limits (fuzz_frames.h), then the store's bytes. Beyond crashes it
  * checks: the cut changes nothing; slices stay inside; literals are found in untagged data only;
  * whatever may be passed on in a line holds no line end; a status response written anew from its
- * parts is parsed to the same parts; capability lists keep their form through everything that is
- * done with them.
+ * parts is parsed to the same parts.
  */
 #include "fuzz_frames.h"
 
-#include "proto/capability.h"
 #include "proto/imap_response.h"
 
 static void
@@ -19,60 +16,6 @@ check_line(struct slice s, struct slice in)
 	FUZZ_CHECK(fuzz_inside(s, in));
 	for (size_t i = 0; i < s.len; i++)
 		FUZZ_CHECK(s.p[i] != '\0' && s.p[i] != '\r' && s.p[i] != '\n');
-}
-
-/* The form a list always has: written and read again it is the same. */
-static void
-check_list(const struct capability_list *list)
-{
-	struct slice rest = slice_of(list->text), word;
-	struct capability_list again;
-	unsigned words = 0;
-
-	FUZZ_CHECK(rest.len < CAPABILITY_MAX);
-	FUZZ_CHECK(capability_parse(&again, rest) == (rest.len > 0));
-	FUZZ_CHECK(strcmp(again.text, list->text) == 0);
-	while ((word = slice_word(&rest)).len) {
-		FUZZ_CHECK(imap_is_atom(word) && capability_has(list, word));
-		words++;
-	}
-	FUZZ_CHECK(words <= CAPABILITY_WORDS);
-}
-
-static void
-check_capabilities(struct slice text)
-{
-	struct capability_list list, after, before, both;
-	struct slice rest, word;
-
-	if (!capability_parse(&list, text)) {
-		FUZZ_CHECK(!list.text[0]);
-		return;
-	}
-	check_list(&list);
-	after = before = both = list;
-	capability_strip_after_login(&after);
-	check_list(&after);
-	FUZZ_CHECK(!capability_has(&after, SLICE("UNAUTHENTICATE")));
-	FUZZ_CHECK(!capability_has(&after, SLICE("AUTH=PLAIN")));
-	capability_strip_before_login(&before);
-	check_list(&before);
-	FUZZ_CHECK(!capability_has(&before, SLICE("ID")));
-	/* Before login less is shown than after it. */
-	capability_intersect(&both, &after);
-	FUZZ_CHECK(capability_equal(&both, &after));
-	capability_intersect(&both, &before);
-	FUZZ_CHECK(capability_equal(&both, &before));
-	check_list(&both);
-
-	rest = slice_of(list.text);
-	word = slice_word(&rest);
-	both = list;
-	capability_remove(&both, word);
-	check_list(&both);
-	FUZZ_CHECK(!capability_has(&both, word) && !capability_equal(&both, &list));
-	FUZZ_CHECK(capability_add(&both, word));
-	FUZZ_CHECK(capability_equal(&both, &list));
 }
 
 static const char *
@@ -155,8 +98,6 @@ check_response(const struct frame *f, const struct imap_response *r, struct slic
 	}
 	if (r->status != IMAP_STATUS_NONE)
 		round_trip(r);
-	check_capabilities(r->code_args);
-	check_capabilities(r->data);
 }
 
 static uint64_t
