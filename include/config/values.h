@@ -20,7 +20,8 @@ int value_check(const struct config_key *key, const char *text, struct err *err)
 
 /* What value_check() found right. */
 bool value_bool(const char *text);
-double value_number(const char *text); /* numbers; sizes in bytes; durations in seconds */
+double value_number(
+    enum config_type type, const char *text); /* numbers; sizes in bytes; durations in seconds */
 int value_word(const char *words,
     const char *text); /* the how manieth of "a | b | c", from 0; -1: none of them */
 

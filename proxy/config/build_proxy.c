@@ -111,7 +111,8 @@ build_proxy(struct build *b)
 	p->user = user_setting(b, s, "user");
 	p->directory_user = user_setting(b, s, "directory_user");
 	const char *workers = document_text(SECTION_PROXY, s, "workers");
-	p->workers = strcmp(workers, "auto") == 0 ? processors() : (unsigned)value_number(workers);
+	p->workers = strcmp(workers, "auto") == 0 ? processors()
+						  : (unsigned)value_number(TYPE_NUMBER, workers);
 	p->hostname = hostname_setting(b, s);
 	p->capability = capability_setting(b, s);
 	p->log = build_str(b, slice_of(document_text(SECTION_PROXY, s, "log")));

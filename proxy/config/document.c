@@ -378,7 +378,7 @@ document_bool(enum config_section kind, const struct document_section *s, const 
 double
 document_number(enum config_section kind, const struct document_section *s, const char *name)
 {
-	return value_number(document_text(kind, s, name));
+	return value_number(config_key_find(kind, name)->type, document_text(kind, s, name));
 }
 
 unsigned

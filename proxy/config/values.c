@@ -9,6 +9,8 @@
 
 #include "store/backend.h"
 
+#define HOST_MAX 253 /* RFC 1035, as text */
+
 /* --- words */
 
 /* The next word of "a | b | c". */
@@ -115,14 +117,10 @@ parse_number(enum config_type type, struct slice text, double *n_r)
 }
 
 double
-value_number(const char *text)
+value_number(enum config_type type, const char *text)
 {
 	double n;
-	/* The unit tells the type; a bare number means the same in all of them. */
-	if (parse_number(TYPE_DURATION, slice_of(text), &n) ||
-	    parse_number(TYPE_SIZE, slice_of(text), &n))
-		return n;
-	return 0;
+	return parse_number(type, slice_of(text), &n) ? n : 0;
 }
 
 char *
@@ -324,7 +322,7 @@ value_host(struct slice text, bool wildcard, struct err *err)
 		rest.p += 2;
 		rest.len -= 2;
 	}
-	bool right = rest.len > 0 && text.len < BACKEND_HOST_MAX && rest.p[rest.len - 1] != '.';
+	bool right = rest.len > 0 && text.len <= HOST_MAX && rest.p[rest.len - 1] != '.';
 	while (right && slice_cut(&rest, '.', &label)) {
 		right = label.len > 0 && label.len < 64 && label.p[0] != '-' &&
 			label.p[label.len - 1] != '-';
