@@ -4,6 +4,7 @@ import re
 
 from harness.case import Case, proxied
 from harness.imap import message
+from harness.proxy import Proxy
 from harness.store import spare_port
 
 NAMES = [f"user{n}@example.org" for n in range(24)]
@@ -92,7 +93,6 @@ default = stores
     def test_the_same_store_from_every_proxy_and_order(self):
         """Rendezvous hash: neither the order of the list nor another member moves who need not move."""
         def fresh(backends, name):
-            from harness.proxy import Proxy
             one = Proxy(self.world.work, self.world.listeners() + self.backends
                         + f"[pool stores]\nbackends = {backends}\nbalance = hash\n"
                         f"[route]\ndefault = stores\n", name=name)
@@ -111,7 +111,6 @@ default = stores
         self.assertTrue(0 < moved < len(NAMES))
 
     def test_weights(self):
-        from harness.proxy import Proxy
         body = self.backends.replace("[backend one]\n", "[backend one]\nweight = 1\n").replace(
             "[backend two]\n", "[backend two]\nweight = 1000\n")
         proxy = Proxy(self.world.work, self.world.listeners() + body

@@ -8,6 +8,7 @@ import warnings
 from harness import world
 from harness.case import Case, proxied
 from harness.imap import Closed, Imap
+from harness.proxy import Proxy
 
 warnings.filterwarnings("ignore", category=DeprecationWarning)
 
@@ -23,8 +24,7 @@ class Tls(Case):
         cls.net = net[0]
         text = world.listeners()
         text = text[:text.index("[tls default]")]
-        from harness import proxy
-        world.proxies.append(proxy.Proxy(world.work, text + f"""
+        world.proxies.append(Proxy(world.work, text + f"""
 [tls default]
 certificate = {pairs[0][0]}, {pairs[1][0]}
 key = {pairs[0][1]}, {pairs[1][1]}

@@ -13,6 +13,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.a
 MODE = os.environ.get("MODE", "release")
 BUILD = os.environ.get("BUILD", os.path.join("build", MODE))
 BINARY = os.environ.get("SALLYPORT", os.path.join(ROOT, BUILD, "sallyport"))
+# Sanitizers hold on to what is freed: the memory of such a build says nothing.
+SANITIZED = MODE not in ("release", "debug")
 
 _PAIR = re.compile(r'([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
 _ESCAPE = {"n": "\n", "r": "\r", "t": "\t"}
