@@ -97,7 +97,7 @@ struct login {
 	struct route_answer *answer; /* SESSION_STORE */
 	unsigned candidate, address; /* present, in the answer */
 	unsigned tries;
-	char target[BACKEND_HOST_MAX + 8];  /* name of a store without a [backend] */
+	char target[ROUTE_TARGET_MAX];  /* name of a store without a [backend] */
 	struct backend backend;             /* the present store's, overrides applied */
 	struct upstream *upstream;          /* also after a refusal, for another try */
 	char upstream_user[ROUTE_USER_MAX]; /* whom the kept one is for, as sent */

@@ -327,7 +327,7 @@ use_candidate(struct session *s)
 		if (c->backend[0] != '\0') /* of a snapshot that is not ours */
 			return false;
 		snapshot_backend_defaults(&login->backend);
-		(void)str_fmt(login->target, sizeof(login->target), "%s:%u", c->host, c->port);
+		route_target_name(login->target, c->host, c->port);
 		login->backend.name = login->target;
 		login->backend.host = c->host;
 		login->backend.port = c->port;
