@@ -97,7 +97,7 @@ struct login {
 	struct route_answer *answer; /* SESSION_STORE */
 	unsigned candidate, address; /* present, in the answer */
 	unsigned tries;
-	char target[ROUTE_TARGET_MAX];  /* name of a store without a [backend] */
+	char target[ROUTE_TARGET_MAX];      /* name of a store without a [backend] */
 	struct backend backend;             /* the present store's, overrides applied */
 	struct upstream *upstream;          /* also after a refusal, for another try */
 	char upstream_user[ROUTE_USER_MAX]; /* whom the kept one is for, as sent */
@@ -188,6 +188,8 @@ void front_say(struct session *s, const char *fmt, ...)
 void front_resume(struct session *s); /* back in COMMAND: what is buffered goes on */
 
 /* --- front_command.c: what the commands do */
+
+bool front_may_log_in(const struct session *s); /* over this connection, as it is now */
 
 void front_command(struct session *s, const struct imap_command *cmd);
 void front_sasl(struct session *s, struct slice line); /* a SASL response, line end off */

@@ -169,23 +169,34 @@ drop(struct session *s, size_t len)
 	s->login->bad = NULL;
 }
 
-/* A literal was announced: is what stands before it fine, and may it come? */
+/*
+ * A literal was announced. What is refused whatever stands in it is refused before it is sent, a password that must not go over
+ * plaintext above all; where its bytes come unasked, the answer waits until they are read.
+ */
 static void
 on_literal(struct session *s, struct slice in)
 {
 	struct login *login = s->login;
 	struct imap_command cmd;
 	const char *why = NULL;
-	if (!login->bad && imap_command_parse(in.p, login->frame.pos, &cmd, &why) < 0) {
-		if (login->frame.sync) { /* refused before it was sent */
-			front_bad(s, cmd.tag, why);
-			drop(s, login->frame.pos);
-			return;
-		}
-		login->bad = why;
+	size_t so_far = login->frame.pos;
+	bool decided = false;
+	if (!login->bad) {
+		int r = imap_command_parse(in.p, so_far, &cmd, &why);
+		login->bad = r < 0 ? why : NULL;
+		decided = r == 1 || (cmd.verb == IMAP_LOGIN && !front_may_log_in(s));
 	}
-	if (login->frame.sync)
+	if (!login->frame.sync)
+		return;
+	if (!login->bad && !decided) {
 		front_say(s, "+ OK");
+		return;
+	}
+	if (login->bad)
+		front_bad(s, tag_of(in), login->bad);
+	else
+		front_command(s, &cmd);
+	drop(s, so_far);
 }
 
 static void

@@ -10,8 +10,8 @@
 
 #define SASL_MESSAGE_MAX ((size_t)49152) /* what 64 KiB of base64 hold */
 
-static bool
-may_log_in(const struct session *s)
+bool
+front_may_log_in(const struct session *s)
 {
 	return s->login->secured || s->login->listen->plaintext_login;
 }
@@ -36,7 +36,7 @@ capability(struct session *s, const struct imap_command *cmd)
 {
 	struct capability_list list;
 	announce_list(
-	    s->env->announce, s->login->snapshot, serves_starttls(s), may_log_in(s), &list);
+	    s->env->announce, s->login->snapshot, serves_starttls(s), front_may_log_in(s), &list);
 	s->login->asked_capability = true;
 	front_say(s, "* CAPABILITY %s", list.text);
 	ok(s, cmd, "Capability completed.");
@@ -99,7 +99,7 @@ starttls(struct session *s, const struct imap_command *cmd)
 static bool
 refuse_plaintext(struct session *s, const struct imap_command *cmd)
 {
-	if (may_log_in(s))
+	if (front_may_log_in(s))
 		return false;
 	front_say(s,
 	    SLICE_FMT " NO [PRIVACYREQUIRED] Plaintext authentication is not allowed, use TLS.",
