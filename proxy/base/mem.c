@@ -12,6 +12,7 @@
 #include <malloc.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/mman.h>
 
 #include "base/list.h"
 #include "base/secret.h"
@@ -107,13 +108,47 @@ slab_of(void *object)
 	return (struct slab *)((uintptr_t)object & ~(uintptr_t)(SLAB_SIZE - 1));
 }
 
+static char *
+map(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/*
+ * Zeroed and aligned to its size. Straight from the system and back to it: from malloc, alignment would cost as much
+ * again, and what is freed inside the heap stays there. Below an aligned slab there is mostly room for the next.
+ */
+static void *
+slab_map(void)
+{
+	char *p = map(SLAB_SIZE);
+	size_t over = (uintptr_t)p % SLAB_SIZE;
+	if (!p || over == 0)
+		return p;
+	(void)munmap(p, SLAB_SIZE);
+	p = map(2 * SLAB_SIZE);
+	if (!p)
+		return NULL;
+	size_t before = (SLAB_SIZE - (uintptr_t)p % SLAB_SIZE) % SLAB_SIZE;
+	if (before > 0)
+		(void)munmap(p, before);
+	(void)munmap(p + before + SLAB_SIZE, SLAB_SIZE - before);
+	return p + before;
+}
+
+static void
+slab_free(struct slab *s)
+{
+	(void)munmap(s, SLAB_SIZE);
+}
+
 static struct slab *
 slab_new(struct mem_pool *pool)
 {
-	struct slab *s = aligned_alloc(SLAB_SIZE, SLAB_SIZE);
+	struct slab *s = slab_map();
 	if (!s)
 		return NULL;
-	memset(s, 0, SLAB_SIZE);
 	s->pool = pool;
 	s->magic = SLAB_MAGIC;
 	char *object = (char *)s + SLAB_HEADER + (size_t)pool->per_slab * pool->object;
@@ -185,8 +220,7 @@ mem_pool_put(struct mem_pool *pool, void *object)
 		return;
 	if (pool->empty > 0) { /* one empty slab is kept: no churn at the edge */
 		list_remove(&s->node);
-		s->magic = 0;
-		free(s);
+		slab_free(s);
 		return;
 	}
 	pool->empty = 1;
@@ -206,7 +240,7 @@ mem_pool_free(struct mem_pool **pool)
 	ASSERT((*pool)->used == 0);
 	list_foreach_safe (n, &(*pool)->room) {
 		list_remove(n);
-		free(list_entry(n, struct slab, node));
+		slab_free(list_entry(n, struct slab, node));
 	}
 	mem_free(*pool);
 	*pool = NULL;
