@@ -9,6 +9,7 @@
 #include "base/stat.h"
 
 #define SASL_MESSAGE_MAX ((size_t)49152) /* what 64 KiB of base64 hold */
+#define NUL_TEXT         "A NUL is not allowed in names and passwords."
 
 bool
 front_may_log_in(const struct session *s)
@@ -145,7 +146,7 @@ login_command(struct session *s, const struct imap_command *cmd)
 	}
 	if (memchr(cmd->login.user.p ? cmd->login.user.p : "", '\0', cmd->login.user.len) ||
 	    !imap_string_copy(&cmd->login.password, password, size, &password_len)) {
-		front_bad(s, cmd->tag, "A NUL is not allowed in names and passwords.");
+		front_bad(s, cmd->tag, NUL_TEXT);
 	} else if (!imap_string_copy(&cmd->login.user, user, sizeof(user), &user_len)) {
 		(void)set_user(s, (struct slice){ NULL, 0 });
 	} else if (set_user(s, (struct slice){ user, user_len })) {
@@ -185,6 +186,10 @@ static void
 sasl_login(struct session *s, struct slice message)
 {
 	struct login *login = s->login;
+	if (message.len > 0 && memchr(message.p, '\0', message.len)) {
+		sasl_bad(s, NUL_TEXT);
+		return;
+	}
 	if (login->sasl_user_known) {
 		set_password(s, message);
 		return;

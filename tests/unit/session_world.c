@@ -256,8 +256,12 @@ step_question(struct script *s, struct slice user)
 		return;
 	}
 	struct route_question *q = &w->questions[w->named++];
-	if (!slice_eq_cstr(user, q->user))
+	struct buf want;
+
+	buf_init(&want, ROUTE_USER_MAX, false);
+	if (script_expand(s, user, false, &want) && !slice_eq_cstr(buf_slice(&want), q->user))
 		script_fail(s, "the question is for %s", q->user);
+	buf_free(&want);
 	w->question[s->who] = q->id;
 }
 
