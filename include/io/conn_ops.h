@@ -2,12 +2,14 @@
  * io/conn_ops.h - what is behind a conn: the part that differs from one carrier to the next, and the struct.
  *
  * For files of io/ and for the memory connection of tests, nobody else. conn.c has the watcher, the spill and the
- * closing, the same for all carriers with a socket; an ops table has the bytes: plain (conn.c), libssl (tls_conn.c), later
+ * closing, the same for all carriers with a socket; an ops table has the bytes: plain (conn_plain.c), libssl (tls_conn.c), later
  * our record layer and kernel TLS, which replace libssl's on the same conn by a change of `ops` and `carrier`.
  * A carrier without a socket (fd -1) does all in its ops and tells its owner through conn_wake().
  */
 #ifndef IO_CONN_OPS_H
 #define IO_CONN_OPS_H
+
+#include <errno.h>
 
 #include "io/conn.h"
 
@@ -67,6 +69,7 @@ struct conn {
 	bool truncated : 1; /* it ended without close_notify */
 	bool shut : 1;      /* conn_shutdown() was called */
 	bool fin_sent : 1;
+	bool failed : 1; /* the owner has been told and should close: nothing wakes it any more */
 };
 
 /* A TLS record at its longest: header, 2^14 bytes, and what RFC 5246 section 6.2.3 allows ciphertext to be longer. */
@@ -89,10 +92,11 @@ struct conn_env {
 	char *raw;     /* CONN_RAW_SIZE */
 	char *seal;    /* CONN_SEAL_SIZE */
 	char *gather;  /* 16 KiB: small parts become one record */
-	/* What libssl is fed from, and what it wrote, during one call (tls_conn.c). */
+	/* What libssl is fed from, and what it wrote, during one call (tls_bio.c). */
 	struct {
 		char *p;
 		size_t start, end, limit;
+		bool wrong_header; /* no more than the header of a record that is none */
 	} in;
 	size_t sealed;
 };
@@ -103,6 +107,15 @@ struct conn *conn_alloc(struct conn_env *env, const struct conn_ops *ops) MUST_C
 /* Tells the owner of @events next turn. */
 void conn_wake(struct conn *c, int events);
 
+/* Calls the handler, or keeps @events until there is one. It may close @c. */
+void conn_tell(struct conn *c, int events);
+
+/* Frees it at the end of the turn. */
+void conn_bury(struct conn *c);
+
+/* The carrier of every conn at first: the bare socket (conn_plain.c). */
+extern const struct conn_ops conn_plain_ops;
+
 /* Sets the watcher to what state, owner and spill make it. Called after any change of these. */
 void conn_rearm(struct conn *c);
 
@@ -112,6 +125,12 @@ void conn_rearm(struct conn *c);
  */
 bool conn_push(struct conn *c, const char *p, size_t len);
 
+/* The same without trying the socket. */
+void conn_keep(struct conn *c, const char *p, size_t len);
+
+/* Sending is over, for errno value @error. */
+void conn_broken(struct conn *c, int error);
+
 /* Appends to *@k, allocating it. False when out of memory; nothing is appended then. */
 bool conn_chunk_append(struct conn_chunk **k, const char *p, size_t len) MUST_CHECK;
 void conn_chunk_free(struct conn_chunk **k);
@@ -119,6 +138,13 @@ static inline size_t
 conn_chunk_len(const struct conn_chunk *k)
 {
 	return k ? k->end - k->start : 0;
+}
+
+/* Of errno: nothing is wrong, only not now. */
+static inline bool
+conn_would_block(int error)
+{
+	return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
 /* --- io/linger.c: closing so that a last message arrives */

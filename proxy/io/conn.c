@@ -1,5 +1,5 @@
 /*
- * io/conn.c - byte streams: what is common to all carriers, and the plain one.
+ * io/conn.c - byte streams: what is common to all carriers.
  *
  *      owner -> conn_write -> ops->write -> conn_push -> socket
  *                                              \-> spill -> (writable) conn_flush -> socket, CONN_OUT
@@ -7,10 +7,7 @@
  *
  * The watcher is derived: conn_rearm() computes it from state, owner's wish, spill, end and error, and is called after
  * whatever changes one of these. Events that no descriptor reports (input that is inside already, a broken spill, a kick)
- * go over env's list of the woken, which a deferred task serves once a turn.
- *
- * A closed conn is on the list of the dead until that task runs, so that a handler may close its own connection, or
- * another one, and return.
+ * go over env's list of the woken, which conn_env.c serves once a turn.
  */
 #include "io/conn.h"
 
@@ -22,102 +19,6 @@
 #include "base/mem.h"
 #include "io/conn_ops.h"
 #include "io/sock.h"
-
-static const struct conn_ops plain_ops;
-
-/* --- chunks */
-
-bool
-conn_chunk_append(struct conn_chunk **kp, const char *p, size_t len)
-{
-	struct conn_chunk *k = *kp;
-	size_t have = conn_chunk_len(k);
-
-	if (k && k->cap - k->end < len && k->start > 0) {
-		memmove(k->data, k->data + k->start, have);
-		k->start = 0;
-		k->end = (uint32_t)have;
-	}
-	if (!k || k->cap - k->end < len) {
-		size_t cap = have + len;
-
-		k = mem_realloc(k, sizeof(*k) + cap);
-		if (!k)
-			return false;
-		if (!*kp)
-			k->start = k->end = 0;
-		k->cap = (uint32_t)cap;
-		*kp = k;
-	}
-	memcpy(k->data + k->end, p, len);
-	k->end += (uint32_t)len;
-	return true;
-}
-
-void
-conn_chunk_free(struct conn_chunk **k)
-{
-	mem_free(*k);
-	*k = NULL;
-}
-
-/* --- telling the owner */
-
-static void
-tell(struct conn *c, int events)
-{
-	if (!events)
-		return;
-	if (!c->fn) {
-		c->wake |= (uint8_t)events;
-		return;
-	}
-	c->fn(c, events, c->arg); /* may close it */
-}
-
-/* Those woken before this turn's end, then those that died. */
-static void
-on_task(struct loop_task *t)
-{
-	struct conn_env *env = container_of(t, struct conn_env, task);
-	struct list now;
-
-	list_init(&now);
-	list_foreach_safe (node, &env->woken) {
-		list_remove(node);
-		list_append(&now, node);
-	}
-	while (!list_empty(&now)) {
-		struct conn *c = list_entry(now.next, struct conn, node);
-		int events = c->wake;
-
-		list_remove(&c->node);
-		c->wake = 0;
-		if (c->state != CONN_OPEN)
-			events &= CONN_UP;
-		else
-			events &= ~CONN_UP;
-		if (!c->want_read && !c->write_error)
-			events &= ~CONN_IN;
-		tell(c, events);
-	}
-	while (!list_empty(&env->dead)) {
-		struct conn *c = list_entry(env->dead.next, struct conn, node);
-
-		list_remove(&c->node);
-		mem_pool_put(env->pool, c);
-	}
-}
-
-void
-conn_wake(struct conn *c, int events)
-{
-	c->wake |= (uint8_t)events;
-	if (!c->fn || list_linked(&c->node))
-		return;
-	list_append(&c->env->woken, &c->node);
-	loop_defer(c->env->loop, &c->env->task, on_task);
-}
 
 void
 conn_set_handler(struct conn *c, conn_fn *fn, void *arg)
@@ -132,19 +33,20 @@ conn_set_handler(struct conn *c, conn_fn *fn, void *arg)
 void
 conn_rearm(struct conn *c)
 {
+	bool awake = c->fn && !c->failed;
 	int events = 0;
 
 	if (c->fd < 0)
 		return;
 	switch (c->state) {
 	case CONN_CONNECTING:
-		events = c->fn ? LOOP_WRITE : 0;
+		events = awake ? LOOP_WRITE : 0;
 		break;
 	case CONN_SHAKING:
-		events = c->fn ? LOOP_READ : 0;
+		events = awake ? LOOP_READ : 0;
 		break;
 	case CONN_OPEN:
-		if (c->fn && c->want_read && !c->eof && !c->read_error)
+		if (awake && c->want_read && !c->eof)
 			events = LOOP_READ;
 		break;
 	case CONN_DEAD:
@@ -157,8 +59,8 @@ conn_rearm(struct conn *c)
 
 /* --- sending */
 
-static void
-broken(struct conn *c, int error)
+void
+conn_broken(struct conn *c, int error)
 {
 	c->write_error = (uint8_t)error;
 	conn_chunk_free(&c->spill);
@@ -174,12 +76,6 @@ send_fin(struct conn *c)
 		c->write_error = (uint8_t)errno;
 }
 
-static bool
-would_block(int error)
-{
-	return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
-
 static void
 conn_flush(struct conn *c)
 {
@@ -188,8 +84,8 @@ conn_flush(struct conn *c)
 
 	if (k) {
 		n = send(c->fd, k->data + k->start, k->end - k->start, MSG_NOSIGNAL);
-		if (n < 0 && !would_block(errno))
-			broken(c, errno);
+		if (n < 0 && !conn_would_block(errno))
+			conn_broken(c, errno);
 		else if (n > 0)
 			k->start += (uint32_t)n;
 		if (c->spill && k->start == k->end)
@@ -199,13 +95,13 @@ conn_flush(struct conn *c)
 		send_fin(c);
 }
 
-static void
-keep(struct conn *c, const char *p, size_t len)
+void
+conn_keep(struct conn *c, const char *p, size_t len)
 {
 	if (conn_chunk_len(c->spill) + len > CONN_SPILL_MAX)
-		broken(c, ENOBUFS);
+		conn_broken(c, ENOBUFS);
 	else if (!conn_chunk_append(&c->spill, p, len))
-		broken(c, ENOMEM);
+		conn_broken(c, ENOMEM);
 }
 
 bool
@@ -217,72 +113,17 @@ conn_push(struct conn *c, const char *p, size_t len)
 		return false;
 	if (len > 0 && !c->spill) {
 		n = send(c->fd, p, len, MSG_NOSIGNAL);
-		if (n < 0 && !would_block(errno)) {
-			broken(c, errno);
+		if (n < 0 && !conn_would_block(errno)) {
+			conn_broken(c, errno);
 			return false;
 		}
 		n = n < 0 ? 0 : n;
 	}
 	if ((size_t)n < len)
-		keep(c, p + n, len - (size_t)n);
+		conn_keep(c, p + n, len - (size_t)n);
 	conn_rearm(c);
 	return !c->write_error;
 }
-
-/* --- the plain carrier */
-
-static int
-plain_read(struct conn *c, void *p, size_t size, size_t *len_r, struct err *err)
-{
-	ssize_t n;
-
-	do
-		n = recv(c->fd, p, size, 0);
-	while (n < 0 && errno == EINTR);
-	if (n > 0) {
-		*len_r = (size_t)n;
-		return 1;
-	}
-	if (n < 0 && !would_block(errno)) {
-		c->read_error = (uint8_t)errno;
-		return err_errno(err, errno, "cannot read");
-	}
-	if (n < 0)
-		return 0;
-	c->eof = true;
-	return 1;
-}
-
-static int
-plain_write(struct conn *c, const struct iovec *parts, int n_parts, size_t len, struct err *err)
-{
-	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)parts,
-		.msg_iovlen = (size_t)n_parts };
-	size_t sent = 0;
-	ssize_t n;
-
-	(void)len;
-	if (!c->spill) {
-		n = sendmsg(c->fd, &m, MSG_NOSIGNAL);
-		if (n < 0 && !would_block(errno))
-			broken(c, errno);
-		sent = n > 0 ? (size_t)n : 0;
-	}
-	for (int i = 0; i < n_parts && !c->write_error; i++) {
-		size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
-
-		sent -= skip;
-		if (skip < parts[i].iov_len)
-			keep(c, (const char *)parts[i].iov_base + skip, parts[i].iov_len - skip);
-	}
-	conn_rearm(c);
-	return c->write_error ? err_errno(err, c->write_error, "cannot write") : 1;
-}
-
-static const struct conn_ops plain_ops = {
-	.read = plain_read,
-	.write = plain_write,
-};
 
 /* --- what the owner calls */
 
@@ -312,6 +153,7 @@ conn_read(struct conn *c, void *p, size_t size, size_t *len_r, struct err *err)
 	}
 	if (r == 1)
 		c->eof_told = true;
+	c->failed = r < 0;
 	conn_rearm(c);
 	return r;
 }
@@ -448,6 +290,7 @@ conn_establish(struct conn *c, struct err *err)
 	case CONN_DEAD:
 		return err_set(err, "closed");
 	}
+	c->failed = r < 0;
 	conn_rearm(c);
 	return r;
 }
@@ -473,7 +316,7 @@ on_io(struct loop_io *w, int events)
 	else if ((events & LOOP_READ) && c->want_read)
 		say |= CONN_IN;
 	conn_rearm(c);
-	tell(c, say);
+	conn_tell(c, say);
 }
 
 void
@@ -490,24 +333,9 @@ conn_facts(const struct conn *c, struct conn_facts *facts_r)
 /* --- birth and death */
 
 struct conn *
-conn_alloc(struct conn_env *env, const struct conn_ops *ops)
-{
-	struct conn *c = mem_pool_get(env->pool);
-
-	if (!c)
-		return NULL;
-	c->ops = ops;
-	c->env = env;
-	c->fd = -1;
-	c->state = CONN_OPEN;
-	env->open++;
-	return c;
-}
-
-struct conn *
 conn_new(struct conn_env *env, int fd)
 {
-	struct conn *c = conn_alloc(env, &plain_ops);
+	struct conn *c = conn_alloc(env, &conn_plain_ops);
 
 	if (!c) {
 		close(fd);
@@ -588,55 +416,5 @@ conn_close(struct conn **cp, enum conn_close_how how)
 	conn_chunk_free(&c->raw);
 	c->state = CONN_DEAD;
 	c->fn = NULL;
-	list_remove(&c->node);
-	list_append(&c->env->dead, &c->node);
-	loop_defer(c->env->loop, &c->env->task, on_task);
-	c->env->open--;
-}
-
-struct conn_env *
-conn_env_new(struct loop *loop)
-{
-	struct conn_env *env = mem_zalloc(sizeof(*env));
-
-	if (!env)
-		return NULL;
-	env->loop = loop;
-	list_init(&env->woken);
-	list_init(&env->dead);
-	env->pool = mem_pool_new("conn", sizeof(struct conn));
-	env->raw = mem_alloc(CONN_RAW_SIZE);
-	env->seal = mem_alloc(CONN_SEAL_SIZE);
-	env->gather = mem_alloc(16384);
-	env->lingers = linger_list_new(env);
-	if (!env->pool || !env->raw || !env->seal || !env->gather || !env->lingers)
-		conn_env_free(&env);
-	return env;
-}
-
-void
-conn_env_free(struct conn_env **envp)
-{
-	struct conn_env *env = *envp;
-
-	if (!env)
-		return;
-	*envp = NULL;
-	ASSERT(env->open == 0);
-	loop_defer_cancel(&env->task);
-	if (env->pool) {
-		on_task(&env->task); /* frees the dead */
-		mem_pool_free(&env->pool);
-	}
-	linger_list_free(&env->lingers);
-	mem_free(env->raw);
-	mem_free(env->seal);
-	mem_free(env->gather);
-	mem_free(env);
-}
-
-unsigned
-conn_env_open(const struct conn_env *env)
-{
-	return env->open + linger_count(env->lingers);
+	conn_bury(c);
 }

@@ -21,8 +21,6 @@ struct tls_client {
 	char *session_name;
 };
 
-/* The SSL's app data is a copy of the name expected, or NULL; owned by the connection, alive as long as the SSL. */
-
 void
 tls_client_forget(struct tls_client *t)
 {
@@ -32,15 +30,24 @@ tls_client_forget(struct tls_client *t)
 	t->session_name = NULL;
 }
 
+/* "" where there is none. */
+static const char *
+expected_name(const SSL *ssl)
+{
+	const struct tls_expected *expected = SSL_get_app_data(ssl);
+
+	return expected->name ? expected->name : "";
+}
+
 static int
 on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_client *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	const char *name = SSL_get_app_data(ssl);
+	const char *name = expected_name(ssl);
 	char *copy;
 
-	if (!t->session || !t->session_name || strcmp(t->session_name, name ? name : "") != 0) {
-		copy = str_dup(slice_of(name ? name : ""));
+	if (!t->session_name || strcmp(t->session_name, name) != 0) {
+		copy = str_dup(slice_of(name));
 		if (!copy)
 			return 0;
 		mem_free(t->session_name);
@@ -49,6 +56,58 @@ on_session(SSL *ssl, SSL_SESSION *session)
 	SSL_SESSION_free(t->session);
 	t->session = session;
 	return 1; /* the reference is ours now */
+}
+
+/* The names in @cert, as many as fit: what an operator needs to see that it is the wrong one. */
+static void
+cert_names(X509 *cert, char *dst, size_t size)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	size_t len = 0;
+
+	dst[0] = '\0';
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+		char text[128];
+
+		if (name->type != GEN_DNS)
+			continue;
+		str_printable(text, sizeof(text),
+		    (struct slice){ (const char *)ASN1_STRING_get0_data(name->d.dNSName),
+			(size_t)ASN1_STRING_length(name->d.dNSName) });
+		if (!str_fmt(dst + len, size - len, "%s%s", len ? ", " : "", text)) {
+			dst[len] = '\0';
+			break;
+		}
+		len += strlen(dst + len);
+	}
+	GENERAL_NAMES_free(names);
+	if (len == 0) {
+		char text[128];
+
+		if (X509_NAME_get_text_by_NID(
+			X509_get_subject_name(cert), NID_commonName, text, sizeof(text)) <= 0 ||
+		    !*text)
+			str_fmt(text, sizeof(text), "nobody");
+		str_printable(dst, size, slice_of(text));
+	}
+}
+
+/* libssl lets go of the certificate before the handshake's failure is told: this is the time to look at it. */
+static int
+on_verify(int ok, X509_STORE_CTX *store)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls_expected *expected = SSL_get_app_data(ssl);
+	int error = X509_STORE_CTX_get_error(store);
+	char names[160];
+
+	if (!ok && !expected->cert_names &&
+	    (error == X509_V_ERR_HOSTNAME_MISMATCH || error == X509_V_ERR_IP_ADDRESS_MISMATCH)) {
+		cert_names(X509_STORE_CTX_get0_cert(store), names, sizeof(names));
+		expected->cert_names = str_dup(slice_of(names));
+	}
+	return ok;
 }
 
 static int
@@ -93,7 +152,7 @@ tls_client_new(const struct tls_client_params *p, struct err *err)
 	SSL_CTX_set_session_cache_mode(
 	    t->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
 	SSL_CTX_sess_set_new_cb(t->ctx, on_session);
-	SSL_CTX_set_verify(t->ctx, p->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_verify(t->ctx, p->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, on_verify);
 	if (p->ca.len > 0) {
 		if (add_ca(t->ctx, p->ca, err) < 0)
 			goto fail;
@@ -143,8 +202,9 @@ expect(SSL *ssl, const char *name)
 }
 
 SSL *
-tls_client_ssl(struct tls_client *t, const char *name, struct err *err)
+tls_client_ssl(struct tls_client *t, struct tls_expected *expected, struct err *err)
 {
+	const char *name = expected->name;
 	SSL *ssl;
 
 	if (t->verify && (!name || !*name)) {
@@ -153,69 +213,30 @@ tls_client_ssl(struct tls_client *t, const char *name, struct err *err)
 	}
 	ERR_clear_error();
 	ssl = SSL_new(t->ctx);
-	if (!ssl || !SSL_set_app_data(ssl, (void *)(uintptr_t)name) ||
-	    (name && *name && !expect(ssl, name))) {
+	if (!ssl || !SSL_set_app_data(ssl, expected) || (name && *name && !expect(ssl, name))) {
 		tls_err(err, "cannot begin TLS");
 		SSL_free(ssl);
 		return NULL;
 	}
-	if (t->session && strcmp(t->session_name, name ? name : "") == 0 &&
+	if (t->session && strcmp(t->session_name, expected_name(ssl)) == 0 &&
 	    !SSL_set_session(ssl, t->session))
 		ERR_clear_error(); /* a full handshake then */
 	SSL_set_connect_state(ssl);
 	return ssl;
 }
 
-/* The names in @cert, as many as fit: what an operator needs to see that it is the wrong one. */
-static void
-cert_names(X509 *cert, char *dst, size_t size)
-{
-	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-	size_t len = 0;
-
-	dst[0] = '\0';
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-		char text[128];
-
-		if (name->type != GEN_DNS)
-			continue;
-		str_printable(text, sizeof(text),
-		    (struct slice){ (const char *)ASN1_STRING_get0_data(name->d.dNSName),
-			(size_t)ASN1_STRING_length(name->d.dNSName) });
-		if (!str_fmt(dst + len, size - len, "%s%s", len ? ", " : "", text)) {
-			dst[len] = '\0';
-			break;
-		}
-		len += strlen(dst + len);
-	}
-	GENERAL_NAMES_free(names);
-	if (len == 0) {
-		char text[128];
-
-		if (X509_NAME_get_text_by_NID(
-			X509_get_subject_name(cert), NID_commonName, text, sizeof(text)) <= 0 ||
-		    !*text)
-			str_fmt(text, sizeof(text), "nobody");
-		str_printable(dst, size, slice_of(text));
-	}
-}
-
 bool
-tls_client_explain(SSL *ssl, const char *name, struct err *err)
+tls_client_explain(SSL *ssl, struct err *err)
 {
+	const struct tls_expected *expected = SSL_get_app_data(ssl);
 	long result = SSL_get_verify_result(ssl);
-	X509 *cert = SSL_get0_peer_certificate(ssl);
-	char names[160];
 
-	if (result == X509_V_OK)
+	if (result == X509_V_OK || SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE)
 		return false;
-	if (cert &&
-	    (result == X509_V_ERR_HOSTNAME_MISMATCH || result == X509_V_ERR_IP_ADDRESS_MISMATCH)) {
-		cert_names(cert, names, sizeof(names));
-		err_set(err, "certificate is for %s, not %s", names, name ? name : "");
-	} else {
+	if (expected->cert_names)
+		err_set(
+		    err, "certificate is for %s, not %s", expected->cert_names, expected_name(ssl));
+	else
 		err_set(err, "certificate not trusted: %s", X509_verify_cert_error_string(result));
-	}
 	return true;
 }

@@ -1,29 +1,23 @@
 /*
  * io/tls_conn.c - the carrier that libssl is: handshake, and records until the keys are taken out.
  *
- *      socket -> env->raw -> [one whole record] -> BIO -> libssl -> the caller's buffer
- *                   \-> c->raw: what is left, whole records that did not fit or part of one
- *      the caller's bytes -> libssl -> BIO -> env->seal -> conn_push -> socket, c->spill
+ *      socket -> tls_bio.c -> one whole record -> libssl -> the caller's buffer
+ *      the caller's bytes -> libssl -> tls_bio.c -> conn_push -> socket, c->spill
  *
- * libssl never has the socket: the BIO gives it one whole record at a time and takes all it writes, so that
- * nothing is ever inside it but plaintext of a record that the caller's buffer had no room for (SSL_pending).
- * A record's length is checked before its body is waited for: of a bad header libssl is given those five bytes
- * and finds the words (and the alert) for it.
+ * libssl never has the socket, so that nothing is ever inside it but plaintext of a record that the caller's buffer
+ * had no room for (SSL_pending). A record's length is checked before its body is waited for: of a bad header
+ * libssl is given those five bytes and finds the words (and the alert) for it.
  *
  * An alert that libssl writes while it fails is sent before the failure is told. After a failure libssl is not
  * called any more but to be freed.
  */
-#include <errno.h>
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "io/conn_ops.h"
 #include "io/tls_int.h"
 
-#define HEADER    5
 #define PIECE     16384 /* plaintext of a record, RFC 8446 section 5.1 */
 #define SHOWN     40    /* bytes of plaintext shown to the operator */
 #define ALERT     21
@@ -33,186 +27,15 @@ struct tls {
 	SSL *ssl;
 	struct tls_server *server; /* one of the two */
 	struct tls_client *client;
-	struct tls_hello hello;
-	char *name;        /* expected of the store; NULL: none */
-	char *failed;      /* why a read failed after it had given data: for the next one */
-	bool begun;        /* the first record was looked at */
-	bool wrong_header; /* the window shows no more than the header of a record that is none */
-	bool dead;         /* failed: no more calls */
+	struct tls_hello hello;       /* of a client */
+	struct tls_expected expected; /* of a store */
+	char *failed; /* why a read failed after it had given data: for the next one */
+	bool begun;   /* the first record was looked at */
+	bool dead;    /* failed: no more calls */
 	bool up;
 };
 
 static const struct conn_ops tls_ops;
-
-/* --- the BIO: both directions, over the scratch buffers */
-
-static int
-bio_read(BIO *bio, char *p, size_t size, size_t *len_r)
-{
-	struct conn *c = BIO_get_data(bio);
-	size_t left = c->env->in.limit - c->env->in.start;
-
-	BIO_clear_retry_flags(bio);
-	*len_r = left < size ? left : size;
-	if (*len_r == 0) {
-		BIO_set_retry_read(bio);
-		return 0;
-	}
-	memcpy(p, c->env->in.p + c->env->in.start, *len_r);
-	c->env->in.start += *len_r;
-	return 1;
-}
-
-/* Sends what libssl has written so far. */
-static void
-push(struct conn *c)
-{
-	size_t len = c->env->sealed;
-
-	c->env->sealed = 0;
-	if (len > 0)
-		conn_push(c, c->env->seal, len);
-}
-
-/* Takes everything: what cannot be sent or kept is noted in the conn, and the next call finds it. */
-static int
-bio_write(BIO *bio, const char *p, size_t len, size_t *written_r)
-{
-	struct conn *c = BIO_get_data(bio);
-
-	BIO_clear_retry_flags(bio);
-	*written_r = len;
-	if (c->env->sealed + len > CONN_SEAL_SIZE)
-		push(c);
-	if (len > CONN_SEAL_SIZE) {
-		conn_push(c, p, len);
-		return 1;
-	}
-	memcpy(c->env->seal + c->env->sealed, p, len);
-	c->env->sealed += len;
-	return 1;
-}
-
-static long
-bio_ctrl(BIO *bio, int command, long larg, void *parg)
-{
-	(void)bio;
-	(void)larg;
-	(void)parg;
-	return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP;
-}
-
-static BIO_METHOD *
-bio_method(void)
-{
-	static BIO_METHOD *method;
-
-	if (method)
-		return method;
-	method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "conn");
-	if (method &&
-	    (!BIO_meth_set_read_ex(method, bio_read) || !BIO_meth_set_write_ex(method, bio_write) ||
-		!BIO_meth_set_ctrl(method, bio_ctrl))) {
-		BIO_meth_free(method);
-		method = NULL;
-	}
-	return method;
-}
-
-/* --- what libssl is fed from: c->raw, or env->raw with what recv() gave */
-
-static void
-in_begin(struct conn *c)
-{
-	c->env->in.p = c->raw ? c->raw->data : c->env->raw;
-	c->env->in.start = c->raw ? c->raw->start : 0;
-	c->env->in.end = c->raw ? c->raw->end : 0;
-	c->env->in.limit = c->env->in.start;
-}
-
-/* Keeps what is left. False when out of memory. */
-static bool
-in_end(struct conn *c)
-{
-	size_t start = c->env->in.start, end = c->env->in.end;
-	bool ok = true;
-
-	if (c->raw) {
-		c->raw->start = (uint32_t)start;
-		if (start == end)
-			conn_chunk_free(&c->raw);
-	} else if (start < end) {
-		ok = conn_chunk_append(&c->raw, c->env->raw + start, end - start);
-	}
-	c->env->in.start = c->env->in.end = c->env->in.limit = 0;
-	return ok;
-}
-
-/*
- * How many bytes to hand to libssl next, of @have at @p: a whole record, or the header alone where it is wrong, since
- * its body is not to be waited for. 0: not there yet.
- */
-static size_t
-record_length(const char *p, size_t have, bool *wrong_r)
-{
-	const unsigned char *h = (const unsigned char *)p;
-	size_t len;
-
-	if (have < HEADER)
-		return 0;
-	len = HEADER + ((size_t)h[3] << 8 | h[4]);
-	*wrong_r = len > CONN_RECORD_MAX || h[1] != 3;
-	if (*wrong_r)
-		return HEADER;
-	return have < len ? 0 : len;
-}
-
-/* Opens the window on the next record. False: it is not there yet. */
-static bool
-in_next(struct conn *c, struct tls *t)
-{
-	size_t len = record_length(
-	    c->env->in.p + c->env->in.start, c->env->in.end - c->env->in.start, &t->wrong_header);
-
-	c->env->in.limit = c->env->in.start + len;
-	return len > 0;
-}
-
-/* libssl wants more although it was given what it is to take: only after a header that it should have refused. */
-static bool
-is_malformed(const struct conn *c, const struct tls *t)
-{
-	return t->wrong_header || c->env->in.start < c->env->in.limit;
-}
-
-/* One recv() behind what is there. 1: something, or the end (c->eof); 0: nothing now; -1: failed. */
-static int
-in_receive(struct conn *c, size_t want, struct err *err)
-{
-	size_t have = c->env->in.end - c->env->in.start, room;
-	ssize_t n;
-
-	if (have > 0)
-		memmove(c->env->raw, c->env->in.p + c->env->in.start, have);
-	c->env->in.p = c->env->raw;
-	c->env->in.start = c->env->in.limit = 0;
-	c->env->in.end = have;
-	conn_chunk_free(&c->raw);
-	/* No more than the caller can take, so that little is left to be kept. */
-	room = CONN_RAW_SIZE - have;
-	if (want < CONN_RECORD_MAX)
-		want = CONN_RECORD_MAX;
-	n = recv(c->fd, c->env->raw + have, want < room ? want : room, 0);
-	if (n < 0) {
-		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-			return 0;
-		c->read_error = (uint8_t)errno;
-		return err_errno(err, errno, "cannot read");
-	}
-	c->env->in.end += (size_t)n;
-	c->eof = n == 0;
-	return 1;
-}
 
 /* --- the handshake */
 
@@ -248,7 +71,7 @@ is_tls(const struct conn *c, const struct tls *t)
 static int
 handshake_reason(struct tls *t, struct err *err)
 {
-	if (t->client && tls_client_explain(t->ssl, t->name, err)) {
+	if (t->client && tls_client_explain(t->ssl, err)) {
 		ERR_clear_error();
 		return -1;
 	}
@@ -284,18 +107,17 @@ shake(struct conn *c, struct tls *t, struct err *err)
 			return 1;
 		if (SSL_get_error(t->ssl, r) != SSL_ERROR_WANT_READ)
 			return handshake_reason(t, err);
-		if (is_malformed(c, t))
+		if (tls_in_malformed(c))
 			return err_set(err, "malformed TLS record");
-		while (!in_next(c, t)) {
+		while (!tls_in_next(c)) {
 			if (received)
 				return 0; /* one recv() a call: the socket will be readable still */
-			r = in_receive(c, CONN_RECORD_MAX, err);
+			r = tls_in_receive(c, CONN_RECORD_MAX, err);
 			if (r <= 0)
 				return r;
 			if (c->eof)
-				return err_set(err,
-				    "the other side closed the connection during the "
-				    "TLS handshake");
+				return err_set(err, "the other side closed the connection "
+						    "during the TLS handshake");
 			received = true;
 			if (!t->begun)
 				break; /* look at it first */
@@ -313,10 +135,10 @@ tls_establish(struct conn *c, struct err *err)
 		return err_set(err, "the TLS handshake has failed");
 	if (c->write_error)
 		return err_errno(err, c->write_error, "cannot write");
-	in_begin(c);
+	tls_in_begin(c);
 	r = shake(c, t, err);
-	push(c); /* the flight, or the alert */
-	if (!in_end(c))
+	tls_push(c); /* the flight, or the alert */
+	if (!tls_in_end(c))
 		r = err_set(err, "out of memory");
 	if (r >= 0 && c->write_error)
 		r = err_errno(err, c->write_error, "cannot write");
@@ -333,15 +155,12 @@ static bool
 tls_more(const struct conn *c)
 {
 	const struct tls *t = c->carrier;
-	const struct conn_chunk *k = c->raw;
-	bool wrong;
 
 	if (t->failed)
 		return true;
 	if (t->dead)
 		return false;
-	return SSL_pending(t->ssl) > 0 ||
-	       (k && record_length(k->data + k->start, k->end - k->start, &wrong) > 0);
+	return SSL_pending(t->ssl) > 0 || tls_in_kept(c);
 }
 
 /* The peer's end, after which libssl and socket are not read any more. */
@@ -362,10 +181,10 @@ read_records(struct conn *c, struct tls *t, char *p, size_t size, size_t *got_r,
 	int r;
 
 	while (*got_r < size) {
-		if (SSL_pending(t->ssl) == 0 && !in_next(c, t)) {
+		if (SSL_pending(t->ssl) == 0 && !tls_in_next(c)) {
 			if (*got_r > 0 || received)
 				return 0;
-			r = in_receive(c, size, err);
+			r = tls_in_receive(c, size, err);
 			if (r <= 0)
 				return r;
 			received = true;
@@ -387,7 +206,7 @@ read_records(struct conn *c, struct tls *t, char *p, size_t size, size_t *got_r,
 		}
 		if (r != SSL_ERROR_WANT_READ)
 			return tls_err(err, "TLS");
-		if (is_malformed(c, t))
+		if (tls_in_malformed(c))
 			return err_set(err, "TLS: malformed record");
 	}
 	return 1;
@@ -405,10 +224,10 @@ tls_read(struct conn *c, void *p, size_t size, size_t *len_r, struct err *err)
 		return 1;
 	if (t->dead)
 		return err_set(err, "%s", t->failed ? t->failed : "TLS has failed");
-	in_begin(c);
+	tls_in_begin(c);
 	r = read_records(c, t, p, size, &got, &why);
-	push(c); /* an alert, or an answer */
-	if (!in_end(c)) {
+	tls_push(c); /* an alert, or an answer */
+	if (!tls_in_end(c)) {
 		t->dead = true;
 		r = err_set(&why, "out of memory");
 	}
@@ -479,7 +298,7 @@ tls_write(struct conn *c, const struct iovec *parts, int n, size_t len, struct e
 	if (t->dead)
 		return err_set(err, "TLS has failed");
 	r = seal_parts(c, t, parts, n, err);
-	push(c);
+	tls_push(c);
 	if (r == 1 && c->write_error)
 		r = err_errno(err, c->write_error, "cannot write");
 	return r;
@@ -495,7 +314,7 @@ tls_goodbye(struct conn *c)
 	ERR_clear_error();
 	if (SSL_shutdown(t->ssl) < 0)
 		ERR_clear_error(); /* then it ends without */
-	push(c);
+	tls_push(c);
 }
 
 static void
@@ -525,7 +344,8 @@ free_tls(struct tls *t)
 	tls_server_unref(&t->server);
 	tls_client_unref(&t->client);
 	mem_free(t->hello.sni);
-	mem_free(t->name);
+	mem_free(t->expected.name);
+	mem_free(t->expected.cert_names);
 	mem_free(t->failed);
 	mem_free(t);
 }
@@ -553,25 +373,25 @@ static const struct conn_ops tls_ops = {
 static int
 start(struct conn *c, struct tls *t, struct err *err)
 {
-	BIO *bio = NULL;
+	BIO *bio;
 
-	ASSERT(c->state == CONN_OPEN && !c->carrier && !c->raw);
+	if (c->state != CONN_OPEN || c->carrier || c->spill) {
+		free_tls(t);
+		return err_set(err, "TLS cannot begin in the midst of something else");
+	}
 	if (t->server)
 		t->ssl = tls_server_ssl(t->server, &t->hello, err);
 	else
-		t->ssl = tls_client_ssl(t->client, t->name, err);
+		t->ssl = tls_client_ssl(t->client, &t->expected, err);
 	if (!t->ssl) {
 		free_tls(t);
 		return -1;
 	}
-	if (bio_method())
-		bio = BIO_new(bio_method());
+	bio = tls_bio_new(c);
 	if (!bio) {
 		free_tls(t);
 		return tls_err(err, "cannot begin TLS");
 	}
-	BIO_set_data(bio, c);
-	BIO_set_init(bio, 1);
 	SSL_set_bio(t->ssl, bio, bio);
 	c->carrier = t;
 	c->ops = &tls_ops;
@@ -601,8 +421,8 @@ conn_start_tls_client(struct conn *c, struct tls_client *client, const char *nam
 		return err_set(err, "out of memory");
 	t->client = tls_client_ref(client);
 	if (name) {
-		t->name = str_dup(slice_of(name));
-		if (!t->name) {
+		t->expected.name = str_dup(slice_of(name));
+		if (!t->expected.name) {
 			free_tls(t);
 			return err_set(err, "out of memory");
 		}
