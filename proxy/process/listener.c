@@ -116,7 +116,7 @@ listener_set_close(struct listener_set **setp)
 	if (!set)
 		return;
 	*setp = NULL;
-	for (size_t i = 0; i < set->n * set->workers; i++)
+	for (size_t i = 0; set->sockets && i < set->n * set->workers; i++)
 		if (set->sockets[i] >= 0)
 			(void)close(set->sockets[i]);
 	mem_free(set->sockets);
