@@ -52,16 +52,17 @@ grow(struct htab *t)
 		struct htab_node **chains = mem_array(t->chains, size, sizeof(struct htab_node *));
 		if (!chains)
 			return false;
-		memset(chains + t->size, 0, (size - t->size) * sizeof(struct htab_node *));
 		t->chains = chains;
 		t->size = size;
 		if (t->level == 0) {
 			t->level = size;
+			memset(chains, 0, size * sizeof(struct htab_node *));
 			return true;
 		}
 	}
 	struct htab_node *old = t->chains[t->split], **low = &t->chains[t->split],
 			 **high = &t->chains[t->level + t->split];
+	/* The first write to *high: to zero all of a new half at once takes milliseconds. */
 	*low = *high = NULL;
 	while (old) {
 		struct htab_node *next = old->next;
