@@ -14,8 +14,7 @@
 #include "store/fail.h"
 
 #define LOGIN_COMMAND_PARTS 3
-#define LOGIN_COMMAND_MAX                                                                          \
-	((size_t)262144) /* bytes: a password of 64 KiB, escaped or encoded, and a name */
+#define LOGIN_COMMAND_MAX   ((size_t)65536) /* bytes: what a connection takes at once */
 
 struct upstream_credentials {
 	struct slice user;             /* as the store is to see it */

@@ -25,11 +25,9 @@ put_string(struct login_command *c, const struct capability_list *before, struct
 	size_t split = 0, room = 0;
 	bool nonsync = capability_has(before, SLICE("LITERAL+")) ||
 		       (capability_has(before, SLICE("LITERAL-")) && s.len <= 4096);
-	char *at = buf_room(&c->bytes, s.len * 2 + 32, &room);
-	if (!at)
-		return false;
-	size_t n = imap_string_put(at, room, s, nonsync, &split);
-	if (n == 0 || n > room)
+	size_t n = imap_string_put(NULL, 0, s, nonsync, &split);
+	char *at = n > 0 ? buf_room(&c->bytes, n, &room) : NULL;
+	if (!at || imap_string_put(at, room, s, nonsync, &split) != n)
 		return false;
 	if (split > 0) {
 		buf_added(&c->bytes, split);

@@ -34,6 +34,7 @@ enum upstream_state {
 static const struct frame_limits limits = {
 	.line = 8192, .literal = 16384, .total = IN_MAX - 1, .literals = 16
 };
+_Static_assert(LOGIN_COMMAND_MAX <= CONN_WRITE_MAX, "a login is sent with one write");
 #define RESPONSES_MAX 128             /* in a whole login */
 #define UNTAGGED_MAX  ((size_t)32768) /* bytes passed on to the client */
 
