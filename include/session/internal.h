@@ -77,6 +77,7 @@ struct login {
 	const char *bad;       /* the command has been found wrong; its rest is read and dropped */
 	bool parsing;          /* front_parse() is at work: front_resume() leaves the rest to it */
 	bool skipping;         /* the rest of a refused line is read and dropped */
+	char skipped[4];       /* the last bytes of it */
 	bool secured;          /* TLS was up when the session began or by STARTTLS */
 	bool asked_capability; /* reads untagged CAPABILITY: see design, section 3 */
 	bool greeted;
@@ -181,7 +182,8 @@ const char *session_id_text(const struct session *s, char text[17]);
 
 /* --- front.c: the client's side until the login */
 
-void front_begin(struct session *s); /* greeting or handshake */
+size_t front_command_max(const struct proxy_settings *p); /* bytes of a whole command */
+void front_begin(struct session *s);                      /* greeting or handshake */
 void front_event(struct conn *c, int events, void *arg);
 void front_say(struct session *s, const char *fmt, ...)
     PRINTF_LIKE(2, 3);                /* one whole response, without CRLF */

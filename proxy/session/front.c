@@ -135,6 +135,12 @@ is_http(struct slice line)
 	return false;
 }
 
+size_t
+front_command_max(const struct proxy_settings *p)
+{
+	return p->max_command > p->max_auth_line ? p->max_command : p->max_auth_line;
+}
+
 static struct frame_limits
 limits_for(const struct session *s, struct slice in)
 {
@@ -144,7 +150,7 @@ limits_for(const struct session *s, struct slice in)
 	return (struct frame_limits){
 		.line = long_line ? p->max_auth_line : p->max_line,
 		.literal = p->max_literal,
-		.total = p->max_command > p->max_auth_line ? p->max_command : p->max_auth_line,
+		.total = front_command_max(p),
 		.literals = LITERALS_MAX,
 	};
 }
@@ -219,13 +225,37 @@ on_command(struct session *s, struct slice whole)
 		front_command(s, &cmd);
 }
 
-/* What stands in the buffer is over a bound or no command: the rest of its line is dropped. */
+/*
+ * Drops the rest of a refused line, of which the first @seen bytes in the buffer were looked at. Nobody has read what it says, so a
+ * literal that its end announces as coming unasked would be read as commands: that is the end of the session.
+ */
+static void
+skip_line(struct session *s, size_t seen)
+{
+	struct login *login = s->login;
+	struct slice in = buf_slice(&login->in);
+	char *tail = login->skipped;
+	bool done;
+	size_t n = seen + frame_skip_line(in.p + seen, in.len - seen, &done);
+	for (size_t i = n > 4 ? n - 4 : 0; i < n; i++) {
+		memmove(tail, tail + 1, 3);
+		tail[3] = in.p[i];
+	}
+	drop(s, n);
+	login->skipping = !done;
+	if (!done)
+		return;
+	bool data = memcmp(tail, "+}\r\n", 4) == 0 || memcmp(tail + 1, "+}\n", 3) == 0;
+	memset(tail, 0, sizeof(login->skipped));
+	if (data)
+		session_bye(s, CLOSE_TOO_BIG, "[TOOBIG] Literal or command too big.");
+}
+
+/* What stands in the buffer is over a bound or no command. */
 static void
 refuse_line(struct session *s, struct slice in, const char *why)
 {
 	struct login *login = s->login;
-	bool done;
-	size_t at = login->frame.pos;
 	if (!login->frame.sync) { /* data is on its way that must never be read as a command */
 		session_bye(s, CLOSE_TOO_BIG, why);
 		return;
@@ -235,9 +265,7 @@ refuse_line(struct session *s, struct slice in, const char *why)
 		return;
 	if (s->state == SESSION_SASL)
 		session_enter(s, SESSION_COMMAND);
-	size_t n = frame_skip_line(in.p + at, in.len - at, &done);
-	drop(s, at + n);
-	login->skipping = !done;
+	skip_line(s, login->frame.pos);
 }
 
 static bool
@@ -254,9 +282,7 @@ parse(struct session *s)
 		struct login *login = s->login;
 		struct slice in = buf_slice(&login->in);
 		if (login->skipping) {
-			bool done;
-			buf_consume(&login->in, frame_skip_line(in.p, in.len, &done));
-			login->skipping = !done;
+			skip_line(s, 0);
 			continue;
 		}
 		if (!login->secured && login->frame.pos == 0 && in.p[0] == TLS_HANDSHAKE) {
@@ -323,6 +349,9 @@ front_read(struct session *s)
 			session_bye(s, CLOSE_TOO_BIG, "[TOOBIG] Command too big.");
 			return;
 		}
+		/* So much may stand behind a LOGIN when the relay begins: what one write takes. */
+		if (room > CONN_WRITE_MAX)
+			room = CONN_WRITE_MAX;
 		int r = conn_read(s->client, at, room, &got, &err);
 		if (r == 0)
 			return;

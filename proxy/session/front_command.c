@@ -8,8 +8,7 @@
 #include "base/mem.h"
 #include "base/stat.h"
 
-#define SASL_MESSAGE_MAX ((size_t)49152) /* what 64 KiB of base64 hold */
-#define NUL_TEXT         "A NUL is not allowed in names and passwords."
+#define NUL_TEXT "A NUL is not allowed in names and passwords."
 
 bool
 front_may_log_in(const struct session *s)
@@ -206,9 +205,9 @@ static void
 sasl_message(struct session *s, struct slice base64)
 {
 	size_t len, size = base64.len / 4 * 3 + 1;
-	char *message = size <= SASL_MESSAGE_MAX ? mem_alloc(size) : NULL;
+	char *message = mem_alloc(size);
 	if (!message) {
-		sasl_bad(s, "[TOOBIG] SASL message too big.");
+		login_fail(s, FAIL_MEMORY, NULL);
 		return;
 	}
 	struct slice text = { message, 0 };

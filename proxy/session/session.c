@@ -300,7 +300,8 @@ session_accept(struct session_env *env, const struct listen *listen, struct conn
 	login->session = s;
 	login->snapshot = snapshot_ref(env->snapshot);
 	login->listen = listen;
-	buf_init(&login->in, CONN_WRITE_MAX, true);
+	size_t room = front_command_max(&env->snapshot->proxy);
+	buf_init(&login->in, room > CONN_WRITE_MAX ? room : CONN_WRITE_MAX, true);
 	frame_init(&login->frame, FRAME_CLIENT);
 	list_append(&env->logins, &s->node);
 	env->count++;
