@@ -56,9 +56,12 @@ const char *stat_name(enum stat_id id);
 
 /* A memfd with @slots slots, sealed against resizing; -1 and a reason when there is none. */
 int stat_create(unsigned slots, struct err *err) MUST_CHECK;
-/* Makes slot @slot of @fd (not kept) this process's own, taking along what was counted before. */
+/*
+ * Makes slot @slot of @fd (not kept) this process's own, taking along what was counted before. Counters that the slot
+ * holds, of a process that had it earlier, are kept and added to; its gauges end with it. 1, or -1 and a reason.
+ */
 int stat_attach(int fd, unsigned slot, struct err *err) MUST_CHECK;
-/* The sum of @id over all @slots slots of @fd. 0 when it cannot be read. */
+/* The sum of @id over the first @slots slots of @fd. 0 when it cannot be read. */
 uint64_t stat_sum(int fd, unsigned slots, enum stat_id id);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * base/stat.c - counters in a shared memory file, one page-aligned slot a process, written by its owner alone.
+ * base/stat.c - counters in a shared memory file, one page-aligned slot a process, written by its
+ * owner alone.
  *
- * Plain 64-bit stores: a reader may see a counter a moment late, never torn.
+ * Plain 64-bit loads and stores on both sides: a reader may see a counter a moment late, never torn.
  */
 #include "base/stat.h"
 
@@ -9,20 +10,34 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
 
-#define SLOT 4096
+#define SLOT 65536 /* the largest page there is; what is not touched costs nothing */
 _Static_assert(STAT_COUNT * sizeof(uint64_t) <= SLOT, "a slot holds all counters");
 
 static _Atomic uint64_t own[STAT_COUNT];
 static _Atomic uint64_t *slot = own;
+static struct {
+	void *memory; /* NULL: the slot is `own` */
+	dev_t device;
+	ino_t inode;
+	unsigned number;
+} place; /* of the slot */
 
 static const char *const names[] = {
 #define X(id, name, help) name,
 	STAT_COUNTERS(X) STAT_GAUGES(X)
 #undef X
+};
+
+enum {
+#define X(id, name, help) COUNTER_##id,
+	STAT_COUNTERS(X)
+#undef X
+	    COUNTERS /* how many: gauges come after them */
 };
 
 /* Only the owner writes: load and store need not be one step. */
@@ -75,25 +90,54 @@ stat_create(unsigned slots, struct err *err)
 int
 stat_attach(int fd, unsigned number, struct err *err)
 {
+	struct stat st;
+	if (fstat(fd, &st) != 0)
+		return err_errno(err, errno, "counters");
+	if ((off_t)number >= st.st_size / SLOT)
+		return err_set(err, "counters: there is no slot %u", number);
+	bool same_file = place.memory && st.st_dev == place.device && st.st_ino == place.inode;
+	if (same_file && number == place.number)
+		return 1;
 	void *p = mmap(NULL, SLOT, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)number * SLOT);
 	if (p == MAP_FAILED)
 		return err_errno(err, errno, "counters");
-	_Atomic uint64_t *new = p;
-	for (unsigned i = 0; i < STAT_COUNT; i++)
-		atomic_store_explicit(&new[i], new[i] + slot[i], memory_order_relaxed);
+	_Atomic uint64_t *new = p, *old = slot;
+	for (unsigned i = 0; i < STAT_COUNT; i++) {
+		uint64_t n = atomic_load_explicit(&old[i], memory_order_relaxed);
+		if (i < COUNTERS)
+			n += atomic_load_explicit(&new[i], memory_order_relaxed);
+		if (same_file || !place.memory) /* else it would be counted twice */
+			atomic_store_explicit(&old[i], 0, memory_order_relaxed);
+		atomic_store_explicit(&new[i], n, memory_order_relaxed);
+	}
+	if (place.memory)
+		(void)munmap(place.memory, SLOT);
 	slot = new;
+	place.memory = p;
+	place.device = st.st_dev;
+	place.inode = st.st_ino;
+	place.number = number;
 	return 1;
 }
 
 uint64_t
 stat_sum(int fd, unsigned slots, enum stat_id id)
 {
+	struct stat st;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return 0;
+	if ((off_t)slots > st.st_size / SLOT)
+		slots = (unsigned)(st.st_size / SLOT);
+	if (slots == 0)
+		return 0;
+	char *p = mmap(NULL, (size_t)slots * SLOT, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return 0;
 	uint64_t sum = 0;
-	for (unsigned i = 0; i < slots; i++) {
-		uint64_t v = 0;
-		if (pread(fd, &v, sizeof(v), (off_t)i * SLOT + (off_t)(id * sizeof(v))) ==
-		    sizeof(v))
-			sum += v;
+	for (size_t i = 0; i < slots; i++) {
+		_Atomic uint64_t *theirs = (void *)(p + i * SLOT);
+		sum += atomic_load_explicit(&theirs[id], memory_order_relaxed);
 	}
+	(void)munmap(p, (size_t)slots * SLOT);
 	return sum;
 }
