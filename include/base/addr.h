@@ -50,7 +50,10 @@ void addr_unmap(struct addr *a);
 bool addr_split(struct slice text, bool zero_ok, struct slice *host_r, uint16_t *port_r,
     struct err *err) MUST_CHECK;
 
-/* A network, "10.0.0.0/8" or a single address. */
+/*
+ * A network, "10.0.0.0/8" or a single address. A v4-mapped IPv6 address or network counts as the IPv4 one, here
+ * and in what is looked for; ::/0 holds no IPv4. Bits of @base behind the prefix say nothing.
+ */
 struct addr_net {
 	struct addr base;
 	uint8_t bits;

@@ -176,6 +176,11 @@ addr_net_parse(struct addr_net *n, struct slice text, struct err *err)
 		    (unsigned)widest, str_printable(shown, sizeof(shown), text));
 		return false;
 	}
+	if (widest == 128 && bits >= 96) { /* of IPv4 in disguise: compared as what it is */
+		addr_unmap(&n->base);
+		if (n->base.sa.sa_family == AF_INET)
+			bits -= 96;
+	}
 	n->bits = (uint8_t)bits;
 	return true;
 }
@@ -185,6 +190,8 @@ addr_net_has(const struct addr_net *n, const struct addr *a)
 {
 	struct addr plain = *a;
 	size_t ln, la;
+	if (!addr_is_set(a))
+		return false;
 	addr_unmap(&plain);
 	const unsigned char *pn = bytes(&n->base, &ln), *pa = bytes(&plain, &la);
 	if (ln != la)
