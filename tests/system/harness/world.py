@@ -184,7 +184,11 @@ def alive(pid):
 
 
 def descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    """How many files a process has open; 0 where only root may know (a worker is not dumpable)."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except PermissionError:
+        return 0
 
 
 def resident(pid):
