@@ -69,7 +69,7 @@ struct login {
 	struct snapshot *snapshot;   /* counted */
 	const struct listen *listen; /* of it */
 	struct deadline until;       /* login_timeout, from accepting to the relay */
-	struct deadline delay;       /* SESSION_DELAY */
+	struct deadline delay;       /* a refusal is told no earlier; runs from login_asked() */
 
 	/* the client's side */
 	struct buf in; /* what came and is not dealt with; wiped */
@@ -199,6 +199,7 @@ void front_bad(struct session *s, struct slice tag, const char *why); /* counts 
 
 /* --- login.c: directory, stores, answer */
 
+void login_asked(struct session *s); /* the client wants in, as of now */
 void login_begin(struct session *s); /* user, password, tag are set */
 void login_answer(struct session *s, const struct route_answer *answer);
 void login_fail(struct session *s, enum fail why, const char *detail); /* after its delay */

@@ -112,10 +112,12 @@ static bool
 set_user(struct session *s, struct slice user)
 {
 	struct login *login = s->login;
-	login->began = loop_now(s->env->loop);
-	if (str_put(login->user, sizeof(login->user), user) && user.len > 0)
+	bool good = str_put(login->user, sizeof(login->user), user) && user.len > 0;
+	login_asked(s);
+	if (strcmp(login->user, login->upstream_user) != 0)
+		login_forget_store(s);
+	if (good)
 		return true;
-	login->user[0] = '\0';
 	login_fail(s, FAIL_BAD_NAME, "empty, too long, or with a NUL");
 	return false;
 }

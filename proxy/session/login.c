@@ -19,13 +19,20 @@ static void next_store(struct session *s);
 
 /* --- the end of a try */
 
+/* Whose fault it is: the client's, or the machinery's. */
+static bool
+is_refusal(enum fail why)
+{
+	return why == FAIL_CREDENTIALS || why == FAIL_UNKNOWN_USER || why == FAIL_BAD_NAME ||
+	       why == FAIL_AUTHZID;
+}
+
 static void
 log_failure(struct session *s, enum fail why, const char *detail)
 {
 	struct login *login = s->login;
 	struct log_line l;
-	bool credentials = why == FAIL_CREDENTIALS || why == FAIL_UNKNOWN_USER ||
-			   why == FAIL_BAD_NAME || why == FAIL_AUTHZID;
+	bool credentials = is_refusal(why);
 	stat_inc(credentials ? STAT_LOGINS_FAILED : STAT_LOGINS_UNAVAILABLE);
 	log_begin(&l, credentials ? LOG_INFO : LOG_WARN, EV_LOGIN_FAILED);
 	session_log_who(s, &l);
@@ -63,11 +70,22 @@ login_forget_store(struct session *s)
 	login->answer = NULL;
 }
 
+/*
+ * A refusal comes no earlier than the delay after the login was asked for, whoever found it out and however fast: an unknown
+ * user is told as late as a wrong password. So the delay runs from here, along with the try.
+ */
+void
+login_asked(struct session *s)
+{
+	s->login->began = loop_now(s->env->loop);
+	if (s->env->delays.seconds > 0)
+		deadline_set(&s->env->delays, &s->login->delay);
+}
+
 void
 login_fail(struct session *s, enum fail why, const char *detail)
 {
 	struct login *login = s->login;
-	double delay = s->env->delays.seconds, passed;
 	if (s->state == SESSION_DEAD)
 		return;
 	log_failure(s, why, detail);
@@ -78,18 +96,10 @@ login_fail(struct session *s, enum fail why, const char *detail)
 	session_enter(s, SESSION_DELAY);
 	if (s->state != SESSION_DELAY)
 		return;
-	/*
-	 * A refusal comes no earlier than the delay after the login was asked for, whoever found it out: an unknown user
-	 * is told as late as a wrong password. An outage is told at once.
-	 */
-	passed = loop_now(s->env->loop) - login->began;
-	bool slow = fail_response(why) == fail_response(FAIL_CREDENTIALS) || why == FAIL_AUTHZID;
-	if (login->began > 0 && passed >= delay)
-		slow = false;
-	if (slow && delay > 0)
-		deadline_set(&s->env->delays, &login->delay);
-	else
-		login_delay_over(&login->delay, s->env);
+	if (is_refusal(why) && list_linked(&login->delay.node))
+		return;
+	deadline_clear(&login->delay); /* an outage is told at once */
+	login_delay_over(&login->delay, s->env);
 }
 
 void
@@ -98,6 +108,8 @@ login_delay_over(struct deadline *d, void *arg)
 	struct login *login = container_of(d, struct login, delay);
 	struct session *s = login->session;
 	(void)arg;
+	if (s->state != SESSION_DELAY) /* the try goes on: its refusal will be told at once */
+		return;
 	const char *text = login->fail == FAIL_STORE_REFUSED && login->fail_text[0] != '\0'
 			       ? login->fail_text
 			       : fail_response(login->fail);
@@ -373,7 +385,7 @@ login_begin(struct session *s)
 {
 	struct login *login = s->login;
 	struct session_env *env = s->env;
-	login->began = loop_now(env->loop);
+	login_asked(s);
 	if (login->upstream && strcmp(login->user, login->upstream_user) == 0) {
 		struct upstream_credentials credentials = { .user = slice_of(login->answer->user),
 			.password = &login->password };

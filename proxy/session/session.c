@@ -366,6 +366,11 @@ session_configure(struct session_env *env, struct snapshot *snapshot)
 	snapshot_unref(&old);
 	env->login_times.seconds = snapshot->proxy.login_timeout;
 	env->delays.seconds = snapshot->proxy.auth_failure_delay;
+	while (env->delays.seconds <= 0 && !list_empty(&env->delays.members)) {
+		struct deadline *d = list_entry(env->delays.members.next, struct deadline, node);
+		deadline_clear(d);
+		login_delay_over(d, env);
+	}
 	env->idles.seconds = snapshot->proxy.idle_timeout;
 	announce_configure(env->announce, snapshot);
 }
