@@ -100,6 +100,9 @@ add(struct mistakes *m, bool warning, const char *file, int line, const char *fm
 	if (!warning)
 		m->count++;
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	for (char *p = text; *p; p++) /* one line, whatever the file held */
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = *p == '\t' ? ' ' : '?';
 	int index = file_index(m, file);
 	struct entry *e = entry_new(m);
 	char *copy = e && index >= 0 ? str_dup(slice_of(text)) : NULL;
