@@ -27,6 +27,18 @@ is_refusal(enum fail why)
 	       why == FAIL_AUTHZID;
 }
 
+/* The store's words, for the log: not when it repeats the password in them. NULL: none. */
+static const char *
+loggable(const struct login *login, const char *detail)
+{
+	struct slice password = secret_slice(&login->password);
+	if (!detail || detail[0] == '\0')
+		return NULL;
+	if (password.len > 0 && memmem(detail, strlen(detail), password.p, password.len))
+		return "not shown: it repeats the password";
+	return detail;
+}
+
 static void
 log_failure(struct session *s, enum fail why, const char *detail)
 {
@@ -38,7 +50,7 @@ log_failure(struct session *s, enum fail why, const char *detail)
 	session_log_who(s, &l);
 	log_cstr(&l, "mechanism", login->mechanism_name);
 	log_cstr(&l, "reason", fail_name(why));
-	log_cstr(&l, "detail", detail && detail[0] != '\0' ? detail : NULL);
+	log_cstr(&l, "detail", loggable(login, detail));
 	if (login->answer) {
 		log_cstr(&l, "route", login->answer->route);
 		log_cstr(&l, "backend", login->backend.name);
@@ -306,7 +318,7 @@ on_failed(void *arg, enum fail why, const struct err *err)
 	log_cstr(&l, "store",
 	    addr_format(at, &login->answer->candidates[login->candidate].addrs[login->address]));
 	log_cstr(&l, "reason", fail_name(why));
-	log_cstr(&l, "detail", err->text);
+	log_cstr(&l, "detail", loggable(login, err->text));
 	log_end(&l);
 	login->last_fail = why;
 	if (fail_retry(why)) {

@@ -485,9 +485,10 @@ on_response(struct upstream *u, struct slice whole)
 		return;
 	}
 	if (imap_response_parse(whole.p, whole.len, &r, &why) != 1) {
-		char shown[80];
-		(void)str_fmt(text, sizeof(text), "no IMAP response: %s: \"%s\"", why,
-		    str_printable(shown, sizeof(shown), whole));
+		char shown[80] = "not shown: it may repeat the password";
+		if (!u->secret_sent)
+			(void)str_printable(shown, sizeof(shown), whole);
+		(void)str_fmt(text, sizeof(text), "no IMAP response: %s: \"%s\"", why, shown);
 		fail_text(u, by_phase(u, FAIL_PROTOCOL, FAIL_LOGIN_PROTOCOL), text);
 		return;
 	}
