@@ -10,15 +10,11 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "config/manual.h"
 #include "process/child.h"
 #include "process/master.h"
 #include "process/setup.h"
 #include "process/supervise.h"
-
-#if __has_include("config/manual.h")
-#include "config/manual.h"
-#define HAVE_MANUAL 1
-#endif
 
 struct verb {
 	const char *name;
@@ -129,12 +125,10 @@ run_help(const struct verb *v, int argc, char **argv)
 		usage(stdout);
 		return 0;
 	}
-#ifdef HAVE_MANUAL
 	if (strcmp(argv[1], "--manual-keys") == 0) {
 		manual_keys(stdout);
 		return 0;
 	}
-#endif
 	about = verb_find(argv[1]);
 	if (!about) {
 		(void)fprintf(stderr, "sallyport help: there is no verb %s\n", argv[1]);
