@@ -186,6 +186,15 @@ build_target(struct build *b, const struct document_key *k, struct slice name, b
 
 /* --- [pool NAME] */
 
+static bool
+pool_has(const struct pool *pool, const struct backend *backend)
+{
+	for (unsigned i = 0; i < pool->n; i++)
+		if (pool->backends[i] == backend)
+			return true;
+	return false;
+}
+
 static void
 pool_backends(struct build *b, const struct document_section *s, struct pool *pool)
 {
@@ -202,15 +211,13 @@ pool_backends(struct build *b, const struct document_section *s, struct pool *po
 	pool->backends = backends;
 	for (size_t i = 0; i < n; i++) {
 		const struct build_target *t = build_target(b, items[i].key, items[i].text, true);
-		const struct backend *backend = t ? &b->backends[t->section->index] : NULL;
-		for (unsigned j = 0; backend && j < pool->n; j++) {
-			if (backends[j] != backend)
-				continue;
+		if (!t)
+			continue;
+		const struct backend *backend = &b->backends[t->section->index];
+		if (pool_has(pool, backend))
 			document_mistake(
 			    &b->doc, items[i].key, "\"%s\" is there twice", backend->name);
-			backend = NULL;
-		}
-		if (backend)
+		else
 			backends[pool->n++] = backend;
 	}
 }
@@ -225,10 +232,9 @@ pool_fallback(struct build *b, const struct document_section *s, struct pool *po
 	if (!t)
 		return;
 	pool->fallback = &b->pools[t->pool];
-	for (unsigned i = 0; t->section->kind == SECTION_BACKEND && i < pool->n; i++)
-		if (pool->backends[i] == &b->backends[t->section->index])
-			mistake_warning(b->mistakes, k->file, k->line,
-			    "fallback: \"%s\" is in the pool already", k->value);
+	if (t->section->kind == SECTION_BACKEND && pool_has(pool, &b->backends[t->section->index]))
+		mistake_warning(b->mistakes, k->file, k->line,
+		    "fallback: \"%s\" is in the pool already", k->value);
 }
 
 /* Follows the fallbacks from @pool on; at most one step a pool. */
