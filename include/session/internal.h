@@ -148,7 +148,8 @@ struct session_env {
 	struct htab questions; /* struct login by question id */
 	struct deadline_list login_times, delays, idles, stalls, half_closed;
 	struct loop_timer stop_timer;
-	double stop_until; /* loop time; 0: not stopping */
+	double stop_until, stop_seconds; /* loop time, how long it was given */
+	unsigned stop_count;             /* relays there were then */
 	bool stopping;
 	struct tls_client *default_tls[2]; /* for targets without a [backend]: [verify] */
 	struct announce *announce;

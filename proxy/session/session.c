@@ -168,7 +168,8 @@ end(struct session *s, enum close_reason reason, enum conn_close_how how)
 	struct session_env *env = s->env;
 	if (s->state == SESSION_DEAD)
 		return;
-	if (s->reason_set)
+	/* Of two peers that go the first counts; what the proxy decides, counts. */
+	if (s->reason_set && strcmp(reasons[reason].by, "proxy") != 0)
 		reason = s->reason;
 	log_end_of(s, reason);
 	if (s->state == SESSION_RELAY) {
@@ -456,18 +457,17 @@ session_env_free(struct session_env **envp)
 	*envp = NULL;
 }
 
-/* Lets relays go evenly over the time that is left, so that their clients do not all come back at once. */
+/* Lets relays go evenly over the time that was given, so that their clients do not all come back at once. */
 static void
 stop_some(struct loop_timer *t)
 {
 	struct session_env *env = container_of(t, struct session_env, stop_timer);
 	double left = env->stop_until - loop_now(env->loop);
-	double ticks = left / STOP_TICK;
-	unsigned now = env->count;
-	if (ticks >= 1)
-		now = (unsigned)((double)env->count / ticks) + 1;
+	unsigned keep = 0;
+	if (left >= STOP_TICK)
+		keep = (unsigned)((double)env->stop_count * left / env->stop_seconds);
 	list_foreach_safe (n, &env->relays) {
-		if (now-- == 0)
+		if (env->count <= keep)
 			break;
 		session_close(list_entry(n, struct session, node), CLOSE_SHUTDOWN);
 	}
@@ -485,6 +485,8 @@ session_stop(struct session_env *env, double seconds)
 	list_foreach_safe (n, &env->logins)
 		session_bye(list_entry(n, struct session, node), CLOSE_SHUTDOWN,
 		    "[UNAVAILABLE] The server is going down, try again.");
+	env->stop_count = env->count;
+	env->stop_seconds = seconds;
 	loop_timer_init(env->loop, &env->stop_timer, stop_some);
 	if (!list_empty(&env->relays))
 		loop_timer_set(&env->stop_timer, STOP_TICK);
