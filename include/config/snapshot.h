@@ -54,6 +54,7 @@ struct snapshot {
 	const struct listen *listens;
 	unsigned n_listens;
 	struct tls_server *tls;         /* NULL: no listener needs it, or not our part */
+	struct tls_client *targets[2];  /* for targets without a [backend]: [verify]; as tls */
 	const struct backend *backends; /* backends[i].index == i */
 	unsigned n_backends;
 	const struct pool

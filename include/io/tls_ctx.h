@@ -54,7 +54,8 @@ int64_t tls_server_expires(const struct tls_server *t);
 /* --- towards stores */
 
 struct tls_client_params {
-	struct slice ca;   /* PEM bundle; empty: the system's certificates */
+	struct slice ca;   /* PEM bundle; empty: nobody is trusted */
+	const struct tls_client *like; /* not NULL: who it trusts is trusted, without a copy; @ca is empty */
 	bool verify;       /* chain and name */
 	enum tls_version min;
 };

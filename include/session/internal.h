@@ -151,7 +151,6 @@ struct session_env {
 	double stop_until, stop_seconds; /* loop time, how long it was given */
 	unsigned stop_count;             /* relays there were then */
 	bool stopping;
-	struct tls_client *default_tls[2]; /* for targets without a [backend]: [verify] */
 	struct announce *announce;
 	char *scratch; /* the one relay buffer, CONN_WRITE_MAX bytes */
 };

@@ -254,6 +254,63 @@ build_tls(struct build *b)
 
 /* --- towards stores */
 
+/*
+ * The system's authorities as one file, by what distributions call it: a file can be handed on, OpenSSL's directory
+ * of one file a certificate would be opened at each handshake, by processes that open nothing.
+ */
+static const char *const system_ca[] = {
+	"/etc/ssl/certs/ca-certificates.crt", /* Debian, Ubuntu, Arch, Alpine */
+	"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora and its relatives */
+	"/etc/ssl/ca-bundle.pem",             /* SUSE */
+};
+
+static bool
+trusts_system(const struct build *b, const struct document_section *s)
+{
+	const struct backend *backend = &b->backends[s->index];
+
+	return backend->tls != TLS_MODE_NONE && backend->verify && !document_key(s, "ca");
+}
+
+/* Whether somebody may need the system's: backends without `ca`, and targets that only a lookup knows. */
+static bool
+needs_system(const struct build *b)
+{
+	for (const struct document_section *s = b->doc.first[SECTION_BACKEND]; s; s = s->next)
+		if (trusts_system(b, s))
+			return true;
+	for (const struct document_section *s = b->doc.first[SECTION_ROUTE]; s; s = s->next)
+		if (document_key(s, "lookup"))
+			return true;
+	return false;
+}
+
+/* Systems without any are no mistake: there, nobody is trusted. */
+static void
+build_targets(struct build *b)
+{
+	struct tls_client_params params = { .verify = true, .min = TLS_1_2 };
+	const char *path = system_ca[0];
+	struct buf pem;
+	struct err err;
+	bool found = false;
+
+	buf_init(&pem, 0, false);
+	for (size_t i = 0; i < ARRAY_SIZE(system_ca) && !found && needs_system(b); i++) {
+		path = system_ca[i];
+		found = config_files_read(b->files, CONFIG_FILE_STORE_CA, path, &pem, &err) >= 0;
+	}
+	params.ca = buf_slice(&pem);
+	b->s->targets[1] = tls_client_new(&params, &err);
+	params = (struct tls_client_params){ .min = TLS_1_2 };
+	if (b->s->targets[1])
+		b->s->targets[0] = tls_client_new(&params, &err);
+	if (!b->s->targets[0])
+		mistake(
+		    b->mistakes, path, 0, "the authorities that the system trusts: %s", err.text);
+	buf_free(&pem);
+}
+
 static void
 build_client(struct build *b, const struct document_section *s, struct backend *backend)
 {
@@ -270,6 +327,8 @@ build_client(struct build *b, const struct document_section *s, struct backend *
 		document_mistake(&b->doc, ca, "%s is empty", ca->value);
 		goto out;
 	}
+	if (trusts_system(b, s))
+		params.like = b->s->targets[1];
 	backend->client = tls_client_new(&params, &err);
 	if (!backend->client && ca)
 		document_mistake(&b->doc, ca, "%s: %s", ca->value, err.text);
@@ -282,8 +341,9 @@ out:
 void
 build_tls_clients(struct build *b)
 {
-	if (!(b->parts & (SNAPSHOT_CHECK | SNAPSHOT_WORKER)) || !b->backends)
+	if (!(b->parts & (SNAPSHOT_CHECK | SNAPSHOT_WORKER)) || b->doc.no_memory)
 		return;
+	build_targets(b);
 	for (const struct document_section *s = b->doc.first[SECTION_BACKEND]; s; s = s->next)
 		if (b->backends[s->index].tls != TLS_MODE_NONE)
 			build_client(b, s, &b->backends[s->index]);

@@ -135,6 +135,8 @@ snapshot_unref(struct snapshot **sp)
 	for (unsigned i = 0; i < s->n_lookups; i++)
 		lookup_free(&s->lookups[i]);
 	mem_free(s->lookups);
+	tls_client_unref(&s->targets[0]);
+	tls_client_unref(&s->targets[1]);
 	tls_server_unref(&s->tls);
 	arena_free(&s->arena);
 	mem_free(s);

@@ -156,9 +156,8 @@ tls_client_new(const struct tls_client_params *p, struct err *err)
 	if (p->ca.len > 0) {
 		if (add_ca(t->ctx, p->ca, err) < 0)
 			goto fail;
-	} else if (p->verify && !SSL_CTX_set_default_verify_paths(t->ctx)) {
-		tls_err(err, "cannot load the system's CA certificates");
-		goto fail;
+	} else if (p->like) {
+		SSL_CTX_set1_cert_store(t->ctx, SSL_CTX_get_cert_store(p->like->ctx));
 	}
 	return t;
 fail:

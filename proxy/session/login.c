@@ -363,7 +363,7 @@ use_candidate(struct session *s)
 		login->backend.client = NULL;
 	}
 	if (login->backend.tls != TLS_MODE_NONE && !login->backend.client)
-		login->backend.client = s->env->default_tls[login->backend.verify];
+		login->backend.client = login->snapshot->targets[login->backend.verify];
 	return true;
 }
 

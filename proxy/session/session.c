@@ -406,18 +406,12 @@ session_env_new(struct loop *loop, struct conn_env *conns, const struct session_
 	env->login_pool = mem_pool_new("login", sizeof(struct login));
 	env->announce = announce_new();
 	env->scratch = mem_alloc(CONN_WRITE_MAX);
-	struct err err;
-	for (unsigned verify = 0; verify < 2; verify++) {
-		struct tls_client_params params = { .verify = verify != 0, .min = TLS_1_2 };
-		env->default_tls[verify] = tls_client_new(&params, &err);
-	}
 	deadline_list_init(loop, &env->login_times, 60, login_expired, env);
 	deadline_list_init(loop, &env->delays, 2, login_delay_over, env);
 	deadline_list_init(loop, &env->idles, 0, relay_expired, env);
 	deadline_list_init(loop, &env->stalls, STALL_SECONDS, relay_stalled, env);
 	deadline_list_init(loop, &env->half_closed, HALF_CLOSED_SECONDS, relay_half_closed, env);
-	if (env->sessions && env->login_pool && env->announce && env->scratch &&
-	    env->default_tls[0] && env->default_tls[1])
+	if (env->sessions && env->login_pool && env->announce && env->scratch)
 		return env;
 out:
 	session_env_free(&env);
@@ -445,8 +439,6 @@ session_env_free(struct session_env **envp)
 	deadline_list_stop(&env->idles);
 	deadline_list_stop(&env->stalls);
 	deadline_list_stop(&env->half_closed);
-	tls_client_unref(&env->default_tls[0]);
-	tls_client_unref(&env->default_tls[1]);
 	announce_free(&env->announce);
 	snapshot_unref(&env->snapshot);
 	htab_free(&env->questions);

@@ -241,9 +241,44 @@ TEST(workers_have_tls_and_no_lookups)
 	CHECK(tls_server_has_default(s->tls));
 	CHECK(snapshot_backend(s, "store")->client);
 	CHECK(!snapshot_backend(s, "other")->client);
+	CHECK(s->targets[0] && s->targets[1]);
 	CHECK_U64(s->n_lookups, 0);
 	CHECK_U64(s->routes[0].n_lookups, 0);
 	snapshot_unref(&s);
+}
+
+/* A file that is broken shows that it was read: by whoever may need it, by nobody else. */
+TEST(the_systems_authorities_come_as_a_file_where_they_may_be_needed)
+{
+	static const struct {
+		const char *text;
+		bool read;
+	} cases[] = {
+		{ LISTEN STORE ROUTE, false },
+		{ LISTEN STORE "[route]\nlookup = file:/users\ndefault = store\n", true },
+		{ LISTEN "[backend store]\naddress = a:143\n" ROUTE, true },
+		{ LISTEN "[backend store]\naddress = a:143\nverify = no\n" ROUTE, false },
+		{ LISTEN "[backend store]\naddress = a:143\nca = /ca.pem\n" ROUTE, false },
+	};
+	static struct test_cert cert;
+	const char *path = "/etc/pki/tls/certs/ca-bundle.crt";
+	struct world_said said;
+	cert = test_cert_new((struct test_cert_params){ .cn = "a", .ca = true, .until = 8640000 });
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config_files *f = config_files_new(false);
+		CHECK(f);
+		test_note("%s", cases[i].text);
+		world_text(f, "/etc/s.conf", cases[i].text);
+		world_file(
+		    f, CONFIG_FILE_STORE_CA, "/ca.pem", cert.cert_pem, strlen(cert.cert_pem));
+		world_file(f, CONFIG_FILE_STORE_CA, path, "none", 4);
+		struct snapshot *s = build(f, SNAPSHOT_WORKER, &said);
+		config_files_free(&f);
+		CHECK_INT(s == NULL, cases[i].read);
+		if (cases[i].read)
+			CHECK(strstr(said.text, path));
+		snapshot_unref(&s);
+	}
 }
 
 TEST(the_directory_has_lookups_and_no_keys)

@@ -205,6 +205,36 @@ TEST(the_contexts_live_as_long_as_their_connections)
 	world_close();
 }
 
+TEST(who_one_client_trusts_another_trusts_like_it)
+{
+	struct tls_client_params p = { .verify = true, .min = TLS_1_2 };
+	struct err err = { "" };
+	struct tls_server *server;
+	struct tls_client *first;
+	struct ends e = { .a = { .c = NULL } };
+
+	make_certs();
+	world_open();
+	server = server_with(&leaf, TLS_1_2);
+	for (int trusted = 0; trusted < 2; trusted++) {
+		struct tls_client *client;
+
+		test_note(trusted ? "of the CA" : "of nobody");
+		first = client_with(trusted ? &ca : NULL, true);
+		p.like = first;
+		client = tls_client_new(&p, &err);
+		CHECK(client);
+		tls_client_unref(&first);
+		begin(&e, client, "mail.example", server, 0);
+		RUN_UNTIL(both_settled, &e);
+		CHECK_INT(e.a.up, trusted);
+		close_ends(&e);
+		tls_client_unref(&client);
+	}
+	tls_server_unref(&server);
+	world_close();
+}
+
 TEST(a_session_is_not_offered_under_another_name)
 {
 	struct tls_server *server;

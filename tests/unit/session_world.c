@@ -143,6 +143,8 @@ defaults(struct world *w, struct err *err)
 	w->snapshot.backends = w->backends;
 	w->snapshot.n_backends = 1;
 	w->snapshot.tls = tls_server_new(NULL, err);
+	for (size_t i = 0; i < ARRAY_SIZE(w->snapshot.targets); i++)
+		w->snapshot.targets[i] = tls_client_new(&params, err);
 }
 
 static bool
@@ -456,6 +458,8 @@ close_world(struct script *s)
 		script_fail(s, "%u references to the snapshot are left", w->snapshot.refs - 1000);
 	for (size_t i = 0; i < ARRAY_SIZE(w->backends); i++)
 		tls_client_unref(&w->backends[i].client);
+	for (size_t i = 0; i < ARRAY_SIZE(w->snapshot.targets); i++)
+		tls_client_unref(&w->snapshot.targets[i]);
 	tls_server_unref(&w->snapshot.tls);
 	free(w);
 }
