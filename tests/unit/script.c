@@ -62,6 +62,7 @@ put_macro(struct script *s, struct slice *text, struct buf *out)
 	struct slice inner, count;
 	struct buf b;
 	uint64_t n;
+	size_t room = 0;
 	bool ok = true;
 
 	*text = (struct slice){ text->p + 2, text->len - 2 };
@@ -74,7 +75,6 @@ put_macro(struct script *s, struct slice *text, struct buf *out)
 	buf_init(&b, (size_t)1 << 22, false);
 	if (what == 'B') {
 		char *at;
-		size_t room = 0;
 
 		ok = expand(s, inner, &b) &&
 		     (at = buf_room(out, BASE64_LEN(buf_len(&b)) + 1, &room)) != NULL;
@@ -82,8 +82,13 @@ put_macro(struct script *s, struct slice *text, struct buf *out)
 			buf_added(out, base64_encode(buf_slice(&b), at, room));
 	} else if (slice_cut(&inner, ',', &count) && str_u64(count, 1000000, &n)) {
 		ok = expand(s, inner, &b);
-		for (uint64_t i = 0; i < n && ok; i++)
-			ok = buf_put_slice(out, buf_slice(&b));
+		char *at = ok ? buf_room(out, n * buf_len(&b) + 1, &room) : NULL;
+
+		for (uint64_t i = 0; i < n && at; i++)
+			memcpy(at + i * buf_len(&b), b.data + b.start, buf_len(&b));
+		if (at)
+			buf_added(out, n * buf_len(&b));
+		ok = at != NULL;
 	} else {
 		ok = false;
 	}
@@ -265,6 +270,17 @@ nothing_left(struct script *s)
 			    printable(buf_slice(&p->out)));
 }
 
+/* Of a chunk that is longer than all limits the middle is not looked at so closely. */
+#define EDGE      ((size_t)300)
+#define BULK      ((size_t)10000)
+#define BULK_STEP ((size_t)1009)
+
+static bool
+in_the_bulk(size_t at, size_t len)
+{
+	return len > BULK && at > EDGE && at + EDGE + BULK_STEP < len;
+}
+
 /* Sends a chunk in the way of this run. */
 static void
 send_chunk(struct script *s, struct fake_peer *p, struct slice bytes)
@@ -279,8 +295,9 @@ send_chunk(struct script *s, struct fake_peer *p, struct slice bytes)
 	if (group < SCRIPT_GROUPS)
 		s->group_len[group] = bytes.len;
 	if (s->bytes) {
-		for (size_t i = 0; i < bytes.len; i++) {
-			fake_peer_send(p, bytes.p + i, 1);
+		for (size_t i = 0, n; i < bytes.len; i += n) {
+			n = in_the_bulk(i, bytes.len) ? BULK_STEP : 1;
+			fake_peer_send(p, bytes.p + i, n);
 			turn(s);
 		}
 		return;
@@ -644,9 +661,9 @@ play_once(const struct script_world *ops, const char *text, bool bytes, int cut_
 static size_t
 next_cut(size_t at, size_t len)
 {
-	size_t step = len > 400 && at > 100 && at + 100 < len ? len / 50 : 1;
+	size_t edge = len > BULK ? 10 : 100;
 
-	return at + step;
+	return at + (len > 400 && at > edge && at + edge < len ? (len - at) / 8 + 1 : 1);
 }
 
 const char *

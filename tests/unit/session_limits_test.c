@@ -9,7 +9,16 @@
 
 #define script_ops session_world
 
+/* Less than the 4096 bytes that LITERAL- promises is not announced. */
+#define PLAIN_SMALL                                                                                \
+	"listen plain\nc< * OK [CAPABILITY IMAP4rev1 SASL-IR ID AUTH=PLAIN AUTH=LOGIN] mail.test " \
+	"sallyport ready.\n"
 #define NOOP_OK "c> z NOOP\nc< z OK NOOP completed.\n"
+/* Literals as small as this are not announced. */
+#define NO_LITERALS                                                                                \
+	"listen plain\n"                                                                           \
+	"c< * OK [CAPABILITY IMAP4rev1 SASL-IR ID AUTH=PLAIN AUTH=LOGIN] mail.test sallyport "     \
+	"ready.\n"
 #define TOO_BIG "c< * BYE [TOOBIG] Literal or command too big.\n"
 
 /* --- the line: its end counts */
@@ -71,16 +80,16 @@ SCRIPT(auth_line_set_to_a_megabyte, "set max_auth_line=1000000 max_command=10000
 /* --- literals */
 
 SCRIPT(literal_sync_at,
-    "set max_literal=64\n" PLAIN "c> a LOGIN alice {64}\n"
+    "set max_literal=64\n" NO_LITERALS "c> a LOGIN alice {64}\n"
     "c< + OK\n"
     "c> s3same$R{58,p}\n" TO_STORE("alice") STORE_LOGIN("alice", "s3same$R{58,p}") LOGGED_IN)
-SCRIPT(literal_sync_above, "set max_literal=64\n" PLAIN "c> a LOGIN alice {65}\n"
+SCRIPT(literal_sync_above, "set max_literal=64\n" NO_LITERALS "c> a LOGIN alice {65}\n"
 			   "c< a BAD [TOOBIG] Literal or command too big.\n" NOOP_OK)
 SCRIPT(literal_nonsync_at,
-    "set max_literal=64\n" PLAIN "c> a LOGIN alice {64+}~|s3same$R{58,p}\n" TO_STORE("alice")
+    "set max_literal=64\n" NO_LITERALS "c> a LOGIN alice {64+}~|s3same$R{58,p}\n" TO_STORE("alice")
 	STORE_LOGIN("alice", "s3same$R{58,p}") LOGGED_IN)
 SCRIPT(literal_nonsync_above,
-    "set max_literal=64\n" PLAIN "c> a LOGIN alice {65+}~|b LOGOUT~|\n" TOO_BIG
+    "set max_literal=64\n" NO_LITERALS "c> a LOGIN alice {65+}~|b LOGOUT~|\n" TOO_BIG
     "ended closed_by=proxy reason=too-big state=command\n"
     "closed client linger\n")
 SCRIPT(literal_default, PLAIN "c> a LOGIN alice {4096+}~|s3same$R{4090,p}\n" TO_STORE("alice")
@@ -128,9 +137,9 @@ SCRIPT(bad_commands_with_good_ones_between,
     "set max_bad_commands=3\n" PLAIN BAD("a") BAD("b") NOOP_OK BAD("c") BAD("d") NOOP_OK)
 #define LAST_BAD(sends, told)                                                                      \
 	"set max_bad_commands=2 max_line=100 max_auth_line=100 max_literal=64 "                    \
-	"max_command=200\n" PLAIN BAD("a") "c> b " sends "\nc< " told                              \
-					   "\nc< * BYE Too many bad commands.\n"                   \
-					   "ended reason=too-many-bad-commands\n"
+	"max_command=200\n" NO_LITERALS BAD("a") "c> b " sends "\nc< " told                        \
+						 "\nc< * BYE Too many bad commands.\n"             \
+						 "ended reason=too-many-bad-commands\n"
 SCRIPT(last_bad_by_a_long_line, LAST_BAD("$R{200,x}", "b BAD [TOOBIG] Line too long."))
 SCRIPT(last_bad_by_a_literal,
     LAST_BAD("LOGIN alice {65}", "b BAD [TOOBIG] Literal or command too big."))

@@ -18,8 +18,8 @@ SCRIPT(both_ways, RELAY "c> b SELECT INBOX\n"
 			"c< * 1 EXISTS~|b OK done\n"
 			"c> ~0~xff~r~n~.\n"
 			"s> ~0~xff~r~n~.\n")
-SCRIPT(bulk_to_the_client, RELAY "s< $R{600000,x}~.\nc< $R{600000,x}~.\n")
-SCRIPT(bulk_to_the_store, RELAY "c> $R{600000,x}~.\ns> $R{600000,x}~.\n")
+SCRIPT(bulk_to_the_client, RELAY "s< $R{200000,x}~.\nc< $R{200000,x}~.\n")
+SCRIPT(bulk_to_the_store, RELAY "c> $R{200000,x}~.\ns> $R{200000,x}~.\n")
 
 /* --- ends */
 
@@ -73,15 +73,15 @@ SCRIPT(half_closed_and_active,
 /* --- backpressure */
 
 SCRIPT(client_takes_nothing, RELAY "takes client 0\n"
-				   "s< $R{65536,x}~.\ns< $R{400000,y}~.\n"
+				   "s< $R{65536,x}~.\ns< $R{200000,y}~.\n"
 				   "takes client 10\n"
 				   "c< $R{10,x}~.\n"
 				   "takes client all\n"
-				   "c< $R{65526,x}~.\nc< $R{400000,y}~.\n")
+				   "c< $R{65526,x}~.\nc< $R{200000,y}~.\n")
 SCRIPT(store_takes_nothing, RELAY "takes store 0\n"
-				  "c> $R{65536,x}~.\nc> $R{400000,y}~.\n"
+				  "c> $R{65536,x}~.\nc> $R{200000,y}~.\n"
 				  "takes store all\n"
-				  "s> $R{65536,x}~.\ns> $R{400000,y}~.\n")
+				  "s> $R{65536,x}~.\ns> $R{200000,y}~.\n")
 SCRIPT(the_other_direction_goes_on, RELAY "takes client 0\n"
 					  "s< to the client\n"
 					  "c> to the store\n"
@@ -115,13 +115,13 @@ TEST(reading_stops_and_goes_on)
 {
 	struct script *s = script_begin(&session_world);
 	const char *why =
-	    script_run(s, RELAY "takes client 0\ns< $R{65536,x}~.\ns< $R{400000,y}~.\n");
+	    script_run(s, RELAY "takes client 0\ns< $R{65536,x}~.\ns< $R{200000,y}~.\n");
 
 	if (why)
 		FAIL("%s", why);
 	CHECK(buf_len(&s->client->pending) <= CONN_WRITE_MAX);
-	CHECK_U64(buf_len(&s->client->pending) + buf_len(&s->store->in), 465536);
-	why = script_run(s, "takes client all\nc< $R{65536,x}~.\nc< $R{400000,y}~.\n");
+	CHECK_U64(buf_len(&s->client->pending) + buf_len(&s->store->in), 265536);
+	why = script_run(s, "takes client all\nc< $R{65536,x}~.\nc< $R{200000,y}~.\n");
 	if (why)
 		FAIL("%s", why);
 	CHECK_U64(buf_len(&s->store->in), 0);
