@@ -151,7 +151,9 @@ announce_list(const struct announce *a, const struct snapshot *snapshot, bool st
 	}
 	(void)capability_add(list_r, SLICE("IMAP4rev1"));
 	(void)capability_add(list_r, SLICE("SASL-IR"));
-	(void)capability_add(list_r, plus ? SLICE("LITERAL+") : SLICE("LITERAL-"));
+	/* LITERAL- promises 4096 bytes (RFC 7888 section 5), LITERAL+ more than that. */
+	if (snapshot->proxy.max_literal >= 4096)
+		(void)capability_add(list_r, plus ? SLICE("LITERAL+") : SLICE("LITERAL-"));
 	(void)capability_add(list_r, SLICE("ID"));
 	if (starttls)
 		(void)capability_add(list_r, SLICE("STARTTLS"));

@@ -9,10 +9,6 @@
 
 #define script_ops session_world
 
-/* Less than the 4096 bytes that LITERAL- promises is not announced. */
-#define PLAIN_SMALL                                                                                \
-	"listen plain\nc< * OK [CAPABILITY IMAP4rev1 SASL-IR ID AUTH=PLAIN AUTH=LOGIN] mail.test " \
-	"sallyport ready.\n"
 #define NOOP_OK "c> z NOOP\nc< z OK NOOP completed.\n"
 /* Literals as small as this are not announced. */
 #define NO_LITERALS                                                                                \
