@@ -281,6 +281,7 @@ parse(struct session *s)
 	while (speaking(s) && buf_len(&s->login->in) > 0) {
 		struct login *login = s->login;
 		struct slice in = buf_slice(&login->in);
+		ASSERT(in.p);
 		if (login->skipping) {
 			skip_line(s, 0);
 			continue;
