@@ -55,7 +55,10 @@ enum log_event {
 void log_setup(int fd, enum log_level level, enum log_format format, const char *role);
 bool log_wants(enum log_level level);
 
-/* One line in the making; lives on the stack. */
+/*
+ * One line in the making; lives on the stack. What does not fit is cut: a value at its end, between two
+ * characters; a pair of which only a few bytes would be left is not there at all. Still a valid line.
+ */
 struct log_line {
 	char text[4096];
 	size_t len;
@@ -66,13 +69,15 @@ void log_begin(struct log_line *l, enum log_level level, enum log_event event);
 void log_str(struct log_line *l, const char *key, struct slice value);
 void log_cstr(
     struct log_line *l, const char *key, const char *value); /* NULL: the key is left out */
+/* At most 1023 bytes of text. */
 void log_fmt(struct log_line *l, const char *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void log_u64(struct log_line *l, const char *key, uint64_t value);
 void log_addr(struct log_line *l, const char *key, const struct addr *a);
-void log_seconds(struct log_line *l, const char *key, double seconds); /* three decimals */
-void log_end(struct log_line *l);                                      /* writes it */
+void log_seconds(struct log_line *l, const char *key,
+    double seconds);              /* three decimals; what is beyond 10^12 or no number is 0 */
+void log_end(struct log_line *l); /* writes it */
 
-/* A line with only a message (key `msg`). */
+/* A line with only a message (key `msg`, at most 1023 bytes). */
 void log_msg(enum log_level level, enum log_event event, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* "error", "warn", "info", "debug"; false when it is none. */

@@ -1,15 +1,21 @@
 /*
  * base/log.c - lines of key=value, formatted on the stack and written whole.
  *
- * A line is at most PIPE_BUF bytes, so that lines of several processes in one pipe do not mix. Before each write
- * the descriptor is asked whether it takes one now: its flags belong to others too, so O_NONBLOCK is not ours to set.
+ * A line is at most PIPE_BUF bytes, so that lines of several processes in one pipe do not mix. The
+ * descriptor is shared, and so are its flags: O_NONBLOCK is not ours to set. It is asked whether it
+ * takes a line now, and as another process may be faster, pipes and sockets are then written in the
+ * way that does not wait this once.
  */
 #include "base/log.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +26,8 @@ static struct {
 	enum log_level level;
 	enum log_format format;
 	const char *role;
+	enum { TO_FILE, TO_PIPE, TO_SOCKET } kind; /* file: whatever is neither of the others */
+	bool torn;                                 /* the last write left half a line */
 	uint64_t lost;
 } out = { .fd = STDERR_FILENO, .level = LOG_INFO, .format = LOG_LOGFMT, .role = "main" };
 
@@ -36,7 +44,14 @@ _Static_assert(ARRAY_SIZE(event_names) == EV_COUNT, "a name for each event");
 void
 log_setup(int fd, enum log_level level, enum log_format format, const char *role)
 {
+	struct stat st;
 	out.fd = fd;
+	out.kind = TO_FILE;
+	out.torn = false;
+	if (fstat(fd, &st) == 0)
+		out.kind = S_ISFIFO(st.st_mode)   ? TO_PIPE
+			   : S_ISSOCK(st.st_mode) ? TO_SOCKET
+						  : TO_FILE;
 	out.level = level;
 	out.format = format;
 	out.role = role;
@@ -60,14 +75,22 @@ log_level_parse(struct slice s, enum log_level *level_r)
 	return false;
 }
 
-/* What the end of a line needs: closing quote and brace, line end. */
-#define TAIL 4
+/* What the end of a line needs: quote of the last value, brace, line end. Nothing else goes there. */
+#define TAIL 3
 
+static size_t
+room(const struct log_line *l)
+{
+	size_t most = sizeof(l->text) - TAIL;
+	return l->len < most ? most - l->len : 0;
+}
+
+/* As much as there is room for. */
 static void
 raw(struct log_line *l, const char *p, size_t len)
 {
-	if (len > sizeof(l->text) - TAIL - l->len)
-		len = sizeof(l->text) - TAIL - l->len;
+	if (len > room(l))
+		len = room(l);
 	memcpy(l->text + l->len, p, len);
 	l->len += len;
 }
@@ -94,19 +117,18 @@ escaped(struct log_line *l, struct slice v)
 		/* Bytes above 0x7f go as \u00XX: whoever reads JSON gets valid JSON, whatever came. */
 		char seq[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
 		char two[2] = { '\\', (char)c };
-		size_t before = l->len;
-		size_t need = 1;
+		const char *p = &v.p[i];
+		size_t len = 1;
 		if (c == '"' || c == '\\') {
-			raw(l, two, need = 2);
+			p = two;
+			len = sizeof(two);
 		} else if (c < 0x20 || c >= 0x7f) {
-			raw(l, seq, need = 6);
-		} else {
-			raw(l, (const char *)&v.p[i], 1);
+			p = seq;
+			len = sizeof(seq);
 		}
-		if (l->len - before < need) { /* cut: never half an escape */
-			l->len = before;
+		if (room(l) < len) /* cut: never half an escape */
 			return;
-		}
+		raw(l, p, len);
 	}
 }
 
@@ -115,8 +137,9 @@ pair(struct log_line *l, const char *key, struct slice value, bool number)
 {
 	if (l->off)
 		return;
-	/* A key that would not fit whole with a little of its value is left out. */
-	if (sizeof(l->text) - TAIL - l->len < strlen(key) + 24)
+	/* A key that would not fit whole, with a little of its value or all of a number, is left out:
+	 * four bytes around it, twenty digits. */
+	if (room(l) < strlen(key) + 24)
 		return;
 	if (out.format == LOG_JSON) {
 		raw(l, l->len > 1 ? ",\"" : "\"", l->len > 1 ? 2 : 1);
@@ -134,9 +157,7 @@ pair(struct log_line *l, const char *key, struct slice value, bool number)
 	}
 	raw(l, "\"", 1);
 	escaped(l, value);
-	l->text[l->len++] = '"'; /* TAIL keeps room for it */
-	if (l->len > sizeof(l->text) - TAIL)
-		l->len = sizeof(l->text) - TAIL, l->text[l->len - 1] = '"';
+	l->text[l->len++] = '"'; /* the first of TAIL */
 }
 
 void
@@ -169,6 +190,8 @@ void
 log_u64(struct log_line *l, const char *key, uint64_t value)
 {
 	char text[24];
+	if (l->off)
+		return;
 	(void)str_fmt(text, sizeof(text), "%llu", (unsigned long long)value);
 	pair(l, key, slice_of(text), true);
 }
@@ -177,6 +200,10 @@ void
 log_seconds(struct log_line *l, const char *key, double seconds)
 {
 	char text[32];
+	if (l->off)
+		return;
+	if (!(fabs(seconds) < 1e12)) /* nor infinite, nor no number: JSON has none */
+		seconds = 0;
 	(void)str_fmt(text, sizeof(text), "%.3f", seconds);
 	pair(l, key, slice_of(text), true);
 }
@@ -213,16 +240,37 @@ log_begin(struct log_line *l, enum log_level level, enum log_event event)
 	log_cstr(l, "event", event_names[event]);
 }
 
+/* write(2) that does not wait where that can be had. */
+static ssize_t
+write_now(const char *p, size_t len)
+{
+	struct iovec v = { (void *)(uintptr_t)p, len };
+	ssize_t n;
+	if (out.kind == TO_SOCKET)
+		return send(out.fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (out.kind == TO_PIPE) {
+		n = pwritev2(out.fd, &v, 1, -1, RWF_NOWAIT);
+		if (n >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS))
+			return n;
+		/* Pipes can do it since Linux 6.4. Before that, poll() has to be believed. */
+	}
+	return write(out.fd, p, len);
+}
+
 static bool
 write_line(const char *p, size_t len)
 {
 	struct pollfd pfd = { .fd = out.fd, .events = POLLOUT };
-	if (out.fd < 0 || poll(&pfd, 1, 0) != 1 || !(pfd.revents & POLLOUT))
+	if (out.fd < 0 || poll(&pfd, 1, 0) != 1 || pfd.revents != POLLOUT)
 		return false;
+	if (out.torn && write_now("\n", 1) != 1)
+		return false;
+	out.torn = false;
 	ssize_t n;
 	do
-		n = write(out.fd, p, len);
+		n = write_now(p, len);
 	while (n < 0 && errno == EINTR);
+	out.torn = n > 0 && n < (ssize_t)len;
 	return n == (ssize_t)len;
 }
 
