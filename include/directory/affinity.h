@@ -12,7 +12,7 @@
 #include "store/pool.h"
 
 #define AFFINITY_USERS_MAX 1000000u
-#define AFFINITY_NAME_MAX 1024 /* bytes of a user or backend name; longer ones are not remembered */
+#define AFFINITY_NAME_MAX  1024 /* bytes of a user or backend name; longer ones are not remembered */
 
 struct affinity;
 
@@ -25,7 +25,8 @@ void affinity_free(struct affinity **a);
  * A session of @user began at backend @backend on worker @worker. @seconds: how long the name stays after its last session (of
  * several reports the last one counts; 0: not at all). False: not remembered.
  */
-bool affinity_open(struct affinity *a, unsigned worker, struct slice user, struct slice backend, double seconds);
+bool affinity_open(
+    struct affinity *a, unsigned worker, struct slice user, struct slice backend, double seconds);
 /* It ended. What was not reported open on this worker is ignored. */
 void affinity_close(struct affinity *a, unsigned worker, struct slice user, struct slice backend);
 /* All its sessions ended. */
@@ -40,7 +41,7 @@ typedef bool affinity_accept_fn(void *arg, struct slice backend);
  * the answer, and of equal ones that reported first. *sessions_r is 0 for a user whose last session has ended.
  */
 bool affinity_find(struct affinity *a, struct slice user, affinity_accept_fn *accept, void *arg,
-	const char **backend_r, unsigned *sessions_r);
+    const char **backend_r, unsigned *sessions_r);
 
 size_t affinity_users(const struct affinity *a);
 uint64_t affinity_sessions(const struct affinity *a, struct slice backend); /* open at a store */

@@ -12,7 +12,8 @@ struct directory;
 struct directory_config {
 	const struct route *routes;
 	unsigned n_routes;
-	const struct pool *pools; /* named pools, then one unnamed-in-the-file pool of one for each backend */
+	const struct pool
+	    *pools; /* named pools, then one unnamed-in-the-file pool of one for each backend */
 	unsigned n_pools;
 	const struct backend *backends;
 	unsigned n_backends;
@@ -27,7 +28,8 @@ void directory_free(struct directory **d);
  * begin again with the new one, in a later turn; those that wait for addresses only finish as they are. Host names of all
  * backends are resolved ahead. -1 and a reason: out of memory (the old one stays).
  */
-int directory_configure(struct directory *d, const struct directory_config *config, struct err *err) MUST_CHECK;
+int directory_configure(
+    struct directory *d, const struct directory_config *config, struct err *err) MUST_CHECK;
 
 /*
  * Called once a question, at once or later; @answer is the directory's and only valid while called. May ask, report and call
@@ -45,12 +47,15 @@ typedef void directory_answer_fn(void *arg, const struct route_answer *answer);
  */
 #define DIRECTORY_QUESTIONS_MAX 65536u
 void directory_ask(struct directory *d, unsigned worker, const struct route_question *q,
-	directory_answer_fn *fn, void *arg);
+    directory_answer_fn *fn, void *arg);
 unsigned directory_waiting(const struct directory *d); /* questions */
 
 /* Reports of workers. @user: the answer's key; @backend: the name of a backend, or route_target_name(). */
-void directory_session_open(struct directory *d, unsigned worker, struct slice user, struct slice backend);
-void directory_session_close(struct directory *d, unsigned worker, struct slice user, struct slice backend);
-void directory_worker_gone(struct directory *d, unsigned worker); /* also drops its questions: their fn is not called */
+void directory_session_open(
+    struct directory *d, unsigned worker, struct slice user, struct slice backend);
+void directory_session_close(
+    struct directory *d, unsigned worker, struct slice user, struct slice backend);
+void directory_worker_gone(
+    struct directory *d, unsigned worker); /* also drops its questions: their fn is not called */
 
 #endif

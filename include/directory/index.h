@@ -25,7 +25,7 @@ struct index {
 
 /* @loads are carried over from @old by name, where there is one. False: out of memory. */
 bool index_build(struct index *x, const struct directory_config *config, const struct index *old,
-	const struct affinity *affinity) MUST_CHECK;
+    const struct affinity *affinity) MUST_CHECK;
 void index_free(struct index *x);
 
 const struct pool *index_pool(const struct index *x, struct slice name); /* NULL: none */
@@ -44,7 +44,7 @@ void index_promises_turn(struct index *x, double now);
  * twice. However large a pool is, up to two places are left for each fallback behind it. @first: goes before all others; NULL: none. How many.
  */
 unsigned index_candidates(struct index *x, const struct pool *pool, struct slice user,
-	const struct backend *first, const struct backend *order_r[ROUTE_CANDIDATES]);
+    const struct backend *first, const struct backend *order_r[ROUTE_CANDIDATES]);
 
 /* The backend @name when it is in @pool or in one of its fallbacks; NULL: it is not. */
 const struct backend *index_in_chain(const struct pool *pool, struct slice name);

@@ -20,7 +20,8 @@ struct lookup_answer {
  * 1: known, @answer is filled; 0: not known here; -1: failed, @err says why. @answer and @err are the callee's and only while
  * called. May ask again (this source or another), never free the source.
  */
-typedef void lookup_fn(void *arg, int result, const struct lookup_answer *answer, const struct err *err);
+typedef void lookup_fn(
+    void *arg, int result, const struct lookup_answer *answer, const struct err *err);
 
 struct lookup_ops {
 	const char *scheme; /* "file" */
@@ -51,9 +52,9 @@ typedef bool lookup_target_fn(void *arg, struct slice target);
 typedef void lookup_mistake_fn(void *arg, int line, const char *text);
 
 /* Bounds of a users file. */
-#define LOOKUP_FILE_LINES_MAX 10000000
+#define LOOKUP_FILE_LINES_MAX    10000000
 #define LOOKUP_FILE_PATTERNS_MAX 10000
-#define LOOKUP_FILE_LINE_MAX 2048     /* bytes, without the line end */
+#define LOOKUP_FILE_LINE_MAX     2048 /* bytes, without the line end */
 #define LOOKUP_FILE_MISTAKES_MAX 100  /* reported in a run */
 
 /*
@@ -67,13 +68,14 @@ typedef void lookup_mistake_fn(void *arg, int line, const char *text);
  * All mistakes are reported, in order of lines, up to the bound. NULL: out of memory (reported with line 0) or any mistake.
  */
 struct lookup *lookup_file_new(const char *source, struct slice bytes, lookup_target_fn *target,
-	lookup_mistake_fn *mistake, void *arg) MUST_CHECK;
+    lookup_mistake_fn *mistake, void *arg) MUST_CHECK;
 
 /*
  * Parses `target [key=value …]`, as every source answers: user=NAME, tls=none|starttls|implicit, verify=yes|no. The target is a
  * name or host:port ([v6]:port). 0; -1 and what is wrong. Leaves @matched empty.
  */
-int lookup_answer_parse(struct slice text, struct lookup_answer *answer_r, struct err *err) MUST_CHECK;
+int lookup_answer_parse(
+    struct slice text, struct lookup_answer *answer_r, struct err *err) MUST_CHECK;
 
 /* Whether a target is host:port rather than the name of a pool or backend. */
 bool lookup_target_is_address(struct slice target);

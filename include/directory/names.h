@@ -9,10 +9,10 @@
 
 #include "io/resolve.h"
 
-#define NAMES_MAX 4096
-#define NAMES_TTL_MIN 1   /* seconds */
-#define NAMES_TTL_MAX 300
-#define NAMES_RETRY 2     /* seconds after a failure in which the name is not asked for again */
+#define NAMES_MAX       4096
+#define NAMES_TTL_MIN   1 /* seconds */
+#define NAMES_TTL_MAX   300
+#define NAMES_RETRY     2  /* seconds after a failure in which the name is not asked for again */
 #define NAMES_LOG_EVERY 60 /* seconds between two lines about one name */
 
 struct names;

@@ -28,9 +28,9 @@ struct tls_server;
 struct tls_client;
 
 enum conn_event {
-	CONN_UP = 1,   /* conn_establish() is worth calling */
-	CONN_IN = 2,   /* conn_read() is worth calling */
-	CONN_OUT = 4,  /* conn_pending() has become 0 (after conn_establish() has said 1) */
+	CONN_UP = 1,  /* conn_establish() is worth calling */
+	CONN_IN = 2,  /* conn_read() is worth calling */
+	CONN_OUT = 4, /* conn_pending() has become 0 (after conn_establish() has said 1) */
 };
 
 /*
@@ -43,7 +43,8 @@ typedef void conn_fn(struct conn *c, int events, void *arg);
 #define CONN_WRITE_MAX ((size_t)65536)
 
 struct conn_env *conn_env_new(struct loop *loop) MUST_CHECK;
-void conn_env_free(struct conn_env **env); /* all connections must be closed, lingering ones are cut */
+void conn_env_free(
+    struct conn_env **env); /* all connections must be closed, lingering ones are cut */
 unsigned conn_env_open(const struct conn_env *env); /* connections open, lingering ones included */
 
 /* Takes over a connected socket (closed on failure too). NULL when out of memory. */
@@ -53,7 +54,7 @@ struct conn *conn_new(struct conn_env *env, int fd) MUST_CHECK;
  * Begins to connect to @to, from @source when not NULL. Up once conn_establish() says 1. NULL and a reason on failure at once.
  */
 struct conn *conn_dial(struct conn_env *env, const struct addr *to, const struct addr *source,
-	struct err *err) MUST_CHECK;
+    struct err *err) MUST_CHECK;
 
 /* Who is told; NULL: nobody (what happens is then kept until somebody is). */
 void conn_set_handler(struct conn *c, conn_fn *fn, void *arg);
@@ -70,7 +71,8 @@ int conn_establish(struct conn *c, struct err *err) MUST_CHECK;
  * 1, or -1 and a reason (out of memory).
  */
 int conn_start_tls_server(struct conn *c, struct tls_server *tls, struct err *err) MUST_CHECK;
-int conn_start_tls_client(struct conn *c, struct tls_client *tls, const char *name, struct err *err) MUST_CHECK;
+int conn_start_tls_client(
+    struct conn *c, struct tls_client *tls, const char *name, struct err *err) MUST_CHECK;
 
 /*
  * Reads up to @size bytes. 1: *len_r bytes (0: the peer has ended its side in order; for TLS close_notify or, noted in conn_facts, a bare
@@ -105,7 +107,7 @@ void conn_kick(struct conn *c);
 void conn_shutdown(struct conn *c);
 
 enum conn_close_how {
-	CONN_CLOSE,  /* close_notify and FIN; what is pending is lost when the socket does not take it now */
+	CONN_CLOSE, /* close_notify and FIN; what is pending is lost when the socket does not take it now */
 	CONN_LINGER, /* what is pending goes out, then FIN, then input is drained for a bounded while, so that a last message arrives */
 	CONN_ABORT,  /* reset: the peer must not take it for an ordered end */
 };
@@ -117,10 +119,10 @@ void conn_close(struct conn **c, enum conn_close_how how);
 struct conn_facts {
 	bool tls;
 	bool resumed;
-	bool truncated;       /* the peer ended without close_notify */
-	const char *version;  /* "TLSv1.3"; NULL without TLS */
-	const char *cipher;   /* "TLS_AES_128_GCM_SHA256" */
-	const char *sni;      /* server name the peer asked for; NULL: none */
+	bool truncated;               /* the peer ended without close_notify */
+	const char *version;          /* "TLSv1.3"; NULL without TLS */
+	const char *cipher;           /* "TLS_AES_128_GCM_SHA256" */
+	const char *sni;              /* server name the peer asked for; NULL: none */
 	uint64_t bytes_in, bytes_out; /* payload, TLS off */
 };
 void conn_facts(const struct conn *c, struct conn_facts *facts_r);

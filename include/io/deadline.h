@@ -26,9 +26,11 @@ struct deadline_list {
 };
 
 /* @fn is called for each member that expires, already taken off; it may free it, and set others. At most 256 a turn. */
-void deadline_list_init(struct loop *loop, struct deadline_list *l, double seconds, deadline_fn *fn, void *arg);
+void deadline_list_init(
+    struct loop *loop, struct deadline_list *l, double seconds, deadline_fn *fn, void *arg);
 void deadline_list_stop(struct deadline_list *l); /* the timer; members stay linked */
-void deadline_set(struct deadline_list *l, struct deadline *d); /* from now; moves it when already set */
-void deadline_clear(struct deadline *d);                        /* no-op when not set */
+void deadline_set(
+    struct deadline_list *l, struct deadline *d); /* from now; moves it when already set */
+void deadline_clear(struct deadline *d);          /* no-op when not set */
 
 #endif

@@ -11,10 +11,10 @@
 #include "base/pack.h"
 #include "io/loop.h"
 
-#define IPC_VERSION 1
-#define IPC_PAYLOAD_MAX ((size_t)65536)
-#define IPC_FDS_MAX 16
-#define IPC_QUEUE_MAX 8192 /* messages waiting to be sent */
+#define IPC_VERSION         1
+#define IPC_PAYLOAD_MAX     ((size_t)65536)
+#define IPC_FDS_MAX         16
+#define IPC_QUEUE_MAX       8192               /* messages waiting to be sent */
 #define IPC_QUEUE_BYTES_MAX ((size_t)32 << 20) /* and their payloads in sum */
 
 struct ipc;
@@ -22,7 +22,8 @@ struct ipc;
 struct ipc_message {
 	uint16_t type;
 	struct slice payload;
-	int fds[IPC_FDS_MAX]; /* the handler takes one by setting it to -1; the rest is closed after it returned */
+	int fds
+	    [IPC_FDS_MAX]; /* the handler takes one by setting it to -1; the rest is closed after it returned */
 	unsigned n_fds;
 };
 
@@ -38,13 +39,15 @@ int ipc_pair(int fds_r[2], struct err *err) MUST_CHECK;
  * Takes over @fd (closed on failure too). @loop may be NULL, for a process that has none yet: then ipc_send() waits for room (10 s at
  * most) instead of queueing, and messages come through ipc_receive(). NULL when out of memory.
  */
-struct ipc *ipc_new(struct loop *loop, int fd, ipc_message_fn *message, ipc_gone_fn *gone, void *arg) MUST_CHECK;
+struct ipc *ipc_new(
+    struct loop *loop, int fd, ipc_message_fn *message, ipc_gone_fn *gone, void *arg) MUST_CHECK;
 void ipc_close(struct ipc **ipc);
 
 /*
  * Sends or queues. Descriptors are duplicated when queued; the caller keeps its own. 1; -1: gone or the queue is full.
  */
-int ipc_send(struct ipc *ipc, uint16_t type, struct slice payload, const int *fds, unsigned n_fds) MUST_CHECK;
+int ipc_send(struct ipc *ipc, uint16_t type, struct slice payload, const int *fds,
+    unsigned n_fds) MUST_CHECK;
 
 /*
  * Blocking, for a process that has no loop yet: waits up to @seconds for one message. 1; 0: time is up; -1: gone, with a reason.

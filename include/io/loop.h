@@ -45,24 +45,28 @@ struct loop_task {
 
 struct loop *loop_new(void) MUST_CHECK; /* NULL: no memory or no kernel support */
 void loop_free(struct loop **loop);
-void loop_run(struct loop *loop);  /* until loop_stop(), or until nothing is left that could wake it */
+void loop_run(
+    struct loop *loop); /* until loop_stop(), or until nothing is left that could wake it */
 void loop_stop(struct loop *loop);
-double loop_now(const struct loop *loop);      /* monotonic seconds, as of this turn's beginning */
+double loop_now(const struct loop *loop); /* monotonic seconds, as of this turn's beginning */
 
 /* @events may be 0: initialised and at rest. */
 void loop_io_init(struct loop *loop, struct loop_io *w, int fd, loop_io_fn *fn);
-void loop_io_set(struct loop_io *w, int events); /* starts, changes or stops (0); cheap when nothing changes */
+void loop_io_set(
+    struct loop_io *w, int events); /* starts, changes or stops (0); cheap when nothing changes */
 /* As if these events had come, this turn or the next; at rest or not. A handler never feeds its own watcher: it would run
  * for ever before the loop looks at anything else; loop_defer() is for that. */
 void loop_io_feed(struct loop_io *w, int events);
-void loop_io_stop(struct loop_io *w);            /* also drops what was fed */
+void loop_io_stop(struct loop_io *w); /* also drops what was fed */
 
 void loop_timer_init(struct loop *loop, struct loop_timer *w, loop_timer_fn *fn);
-void loop_timer_set(struct loop_timer *w, double seconds); /* one shot from now; replaces what was set */
+void loop_timer_set(
+    struct loop_timer *w, double seconds); /* one shot from now; replaces what was set */
 void loop_timer_stop(struct loop_timer *w);
 bool loop_timer_active(const struct loop_timer *w);
 
-void loop_defer(struct loop *loop, struct loop_task *t, loop_task_fn *fn); /* no-op when it waits already */
+void loop_defer(
+    struct loop *loop, struct loop_task *t, loop_task_fn *fn); /* no-op when it waits already */
 void loop_defer_cancel(struct loop_task *t);
 
 /* At most 8 signals a loop. @fn runs in the loop, not in the handler. */

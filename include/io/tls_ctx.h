@@ -28,7 +28,8 @@ int tls_init(struct err *err) MUST_CHECK;
  * A set of certificates chosen by server name. @ticket_key is shared by all workers, so that any of them resumes; copied.
  * NULL and a reason on failure. Begins with one reference.
  */
-struct tls_server *tls_server_new(const unsigned char ticket_key[TLS_TICKET_KEY], struct err *err) MUST_CHECK;
+struct tls_server *tls_server_new(
+    const unsigned char ticket_key[TLS_TICKET_KEY], struct err *err) MUST_CHECK;
 struct tls_server *tls_server_ref(struct tls_server *t);
 void tls_server_unref(struct tls_server **t);
 
@@ -43,8 +44,8 @@ struct tls_pair {
  * fit its key, an unreadable PEM, a second default or a name given twice is an error. *bad_pair_r tells which pair was wrong (or SIZE_MAX).
  */
 int tls_server_add(struct tls_server *t, const struct slice *names, size_t n_names,
-	const struct tls_pair *pairs, size_t n, enum tls_version min, size_t *bad_pair_r,
-	struct err *err) MUST_CHECK;
+    const struct tls_pair *pairs, size_t n, enum tls_version min, size_t *bad_pair_r,
+    struct err *err) MUST_CHECK;
 
 bool tls_server_has_default(const struct tls_server *t);
 
@@ -54,9 +55,10 @@ int64_t tls_server_expires(const struct tls_server *t);
 /* --- towards stores */
 
 struct tls_client_params {
-	struct slice ca;   /* PEM bundle; empty: nobody is trusted */
-	const struct tls_client *like; /* not NULL: who it trusts is trusted, without a copy; @ca is empty */
-	bool verify;       /* chain and name */
+	struct slice ca; /* PEM bundle; empty: nobody is trusted */
+	const struct tls_client
+	    *like;   /* not NULL: who it trusts is trusted, without a copy; @ca is empty */
+	bool verify; /* chain and name */
 	enum tls_version min;
 };
 

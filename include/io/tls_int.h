@@ -20,7 +20,8 @@ struct bio_st;
 
 /* What a ClientHello asked for; in the connection, found through the SSL's app data by the callbacks. */
 struct tls_hello {
-	char *sni;        /* mem_alloc'ed, lower case, no trailing dot; NULL: none, or no host name at all */
+	char *
+	    sni; /* mem_alloc'ed, lower case, no trailing dot; NULL: none, or no host name at all */
 	bool no_match;    /* refused: no certificate for that name */
 	bool no_protocol; /* refused: ALPN without imap */
 };
@@ -56,10 +57,12 @@ struct conn;
 
 /* Reads from the window, writes to env->seal. NULL when out of memory. */
 struct bio_st *tls_bio_new(struct conn *c) MUST_CHECK;
-void tls_push(struct conn *c); /* sends or spills what libssl has written; c->write_error says how it went */
+void tls_push(
+    struct conn *c); /* sends or spills what libssl has written; c->write_error says how it went */
 void tls_in_begin(struct conn *c);
 bool tls_in_end(struct conn *c) MUST_CHECK; /* keeps what is left; false: out of memory */
-bool tls_in_next(struct conn *c) MUST_CHECK; /* shows libssl the next record; false: it is not there yet */
+bool tls_in_next(
+    struct conn *c) MUST_CHECK; /* shows libssl the next record; false: it is not there yet */
 /* libssl wants more although it has been given what it is to take: only after a header that it should have refused. */
 bool tls_in_malformed(const struct conn *c);
 /* One recv(), of about @want. 1: something came, or the end (c->eof); 0: nothing now; -1: failed. */
@@ -69,8 +72,10 @@ bool tls_in_kept(const struct conn *c); /* between calls: a whole record waits i
 /* --- tls_server.c, tls_client.c: an SSL ready for its handshake but for the BIOs. NULL and a reason. */
 
 /* @hello and @expected outlive the SSL. */
-struct ssl_st *tls_server_ssl(struct tls_server *t, struct tls_hello *hello, struct err *err) MUST_CHECK;
-struct ssl_st *tls_client_ssl(struct tls_client *t, struct tls_expected *expected, struct err *err) MUST_CHECK;
+struct ssl_st *tls_server_ssl(
+    struct tls_server *t, struct tls_hello *hello, struct err *err) MUST_CHECK;
+struct ssl_st *tls_client_ssl(
+    struct tls_client *t, struct tls_expected *expected, struct err *err) MUST_CHECK;
 
 /* Says what was wrong with the store's certificate. False when nothing was: the reason is another one. */
 bool tls_client_explain(struct ssl_st *ssl, struct err *err);
