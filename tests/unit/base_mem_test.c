@@ -6,6 +6,10 @@
  */
 #include "test.h"
 
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
 #include "base/mem.h"
 
 #ifndef __has_feature
@@ -225,5 +229,69 @@ TEST(empty_slabs_go_back_to_the_system_but_for_one)
 	}
 	mem_pool_put(pool, o[0]);
 	mem_pool_free(&pool);
+}
+
+TEST(slabs_are_aligned_wherever_the_system_puts_them)
+{
+	enum { N = 40 };
+	struct mem_pool *pool = mem_pool_new("test", 60000); /* one a slab */
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *o[N];
+	void *between[N];
+
+	CHECK(pool);
+	for (unsigned i = 0; i < N; i++) {
+		between[i] =
+		    mmap(NULL, page * (i % 5 + 1), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CHECK(between[i] != MAP_FAILED);
+		o[i] = mem_pool_get(pool);
+		CHECK(o[i] && all_zero(o[i], 60000));
+		memset(o[i], 'x', 60000);
+	}
+	for (unsigned i = 0; i < N; i++)
+		mem_pool_put(pool, o[(i * 3) % N]); /* each finds its slab */
+	CHECK_U64(mem_pool_used(pool), 0);
+	mem_pool_free(&pool);
+	for (unsigned i = 0; i < N; i++)
+		munmap(between[i], page * (i % 5 + 1));
+}
+
+/* In a child, which may not have much more than it has. */
+static bool
+runs_out_of_memory(void)
+{
+	struct mem_pool *pool = mem_pool_new("test", 60000);
+	struct rlimit limit = { pages(VIRTUAL) + (8 << 20), RLIM_INFINITY };
+	static void *o[1000];
+	unsigned n = 0;
+
+	if (!pool || setrlimit(RLIMIT_AS, &limit) != 0)
+		return false;
+	while (n < 1000 && (o[n] = mem_pool_get(pool)))
+		n++;
+	if (n < 50 || n == 1000 || mem_pool_used(pool) != n || mem_pool_get(pool))
+		return false;
+	if (mem_alloc(64 << 20) || mem_zalloc(64 << 20))
+		return false;
+	mem_pool_put(pool, o[--n]);
+	mem_pool_put(pool, o[--n]);
+	if (!mem_pool_get(pool)) /* there is room again */
+		return false;
+	return true;
+}
+
+TEST(out_of_memory_is_a_refusal)
+{
+	const char *preload = getenv("LD_PRELOAD");
+	int status;
+
+	if (preload && strstr(preload, "valgrind")) /* would not live on so little */
+		return;
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0)
+		exit(runs_out_of_memory() ? 0 : 1);
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 #endif
