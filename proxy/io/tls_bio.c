@@ -98,6 +98,7 @@ tls_in_begin(struct conn *c)
 	c->env->in.start = c->raw ? c->raw->start : 0;
 	c->env->in.end = c->raw ? c->raw->end : 0;
 	c->env->in.limit = c->env->in.start;
+	c->env->in.wrong_header = false;
 }
 
 /* Keeps what is left. False when out of memory. */

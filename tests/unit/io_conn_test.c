@@ -595,10 +595,13 @@ TEST(accepting_without_descriptors_says_so)
 	CHECK(strstr(err.text, "cannot accept: "));
 	while (n > 0)
 		close(fds[--n]);
+	fds[0] = sock_connect(&bound, NULL, &err);
+	CHECK(fds[0] >= 0);
 	do
 		leg = sock_accept(listener, &peer, &local, &err);
 	while (leg == -1);
 	CHECK(leg >= 0);
+	close(fds[0]);
 	close(leg);
 	close(client);
 	close(listener);

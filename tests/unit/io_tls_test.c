@@ -339,7 +339,7 @@ raw_close(struct raw_peer *p)
 	ERR_clear_error();
 }
 
-/* Our server, @setup'ed libssl as its client; runs until both have settled. */
+/* Our server, @setup'ed libssl as its client; runs until both have settled, or the server has failed. */
 static void
 raw_handshake(struct raw_peer *p, struct owner *b, struct tls_server *server,
     void (*setup)(struct raw_peer *p), size_t drip)
@@ -356,7 +356,7 @@ raw_handshake(struct raw_peer *p, struct owner *b, struct tls_server *server,
 	owner_open(b, fds[1]);
 	b->up = false;
 	CHECK_INT(conn_start_tls_server(b->c, server, &err), 1);
-	while (!(p->up || p->failed) || !(b->up || b->failed)) {
+	while (!b->failed && !(b->up && (p->up || p->failed))) {
 		raw_step(p, drip);
 		run_turns(1);
 	}
