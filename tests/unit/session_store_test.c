@@ -151,6 +151,13 @@ SCRIPT(tls_by_the_lookup,
     "c> a LOGIN alice s3same\nquestion alice\nanswer store1 tls=implicit verify=0\ndial store1\n"
     "connect\ntls store ok\n" HELLO STORE_LOGIN("alice", "s3same") LOGGED_IN)
 
+SCRIPT(target_without_a_section_has_the_defaults,
+    PLAIN "c> a LOGIN alice s3same\nquestion alice\nanswer host=mail.other.test:143\ndial store1\n"
+	  "connect\n" TLS_HELLO "s> $T STARTTLS\ns< $T OK go\ntls store ok\n"
+	  "s> $T CAPABILITY\n"
+	  "s< * CAPABILITY " STORE_CAPS "\ns< $T OK done\n" STORE_LOGIN("alice", "s3same") LOGGED_IN
+    "hook opened alice mail.other.test:143\n")
+
 /* --- slow stores */
 
 SCRIPT(time_for_each_answer_is_its_own,
