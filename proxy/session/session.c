@@ -127,25 +127,30 @@ log_end_of(struct session *s, enum close_reason reason)
 	log_end(&l);
 }
 
-void
-session_free_login(struct session *s)
+/* Wipes and lets go all that hangs on the login; what is left is empty, and may be touched. */
+static void
+release_login(struct session *s)
 {
 	struct login *login = s->login;
 	if (!login)
 		return;
-	s->login = NULL;
 	login_forget_store(s);
-	if (login->upstream)
-		upstream_free(&login->upstream);
 	if (login->question != 0)
 		htab_remove(&s->env->questions, &login->asked);
+	login->question = 0;
 	deadline_clear(&login->until);
 	deadline_clear(&login->delay);
 	secret_clear(&login->password);
 	buf_free(&login->in);
-	mem_free(login->answer);
 	snapshot_unref(&login->snapshot);
-	mem_pool_put(s->env->login_pool, login); /* zeroed by the pool */
+}
+
+void
+session_free_login(struct session *s)
+{
+	release_login(s);
+	mem_pool_put(s->env->login_pool, s->login); /* zeroed by the pool */
+	s->login = NULL;
 }
 
 static void
@@ -155,6 +160,7 @@ reap(struct loop_task *t)
 	list_foreach_safe (n, &env->graveyard) {
 		struct session *s = list_entry(n, struct session, node);
 		list_remove(n);
+		session_free_login(s);
 		mem_free(s->names);
 		mem_pool_put(env->sessions, s);
 	}
@@ -180,7 +186,7 @@ end(struct session *s, enum close_reason reason, enum conn_close_how how)
 	stat_dec(STAT_CLIENTS_NOW);
 	s->reason = reason;
 	s->state = SESSION_DEAD;
-	session_free_login(s);
+	release_login(s); /* its memory goes with the session's: handlers may be at work in it */
 	deadline_clear(&s->deadline);
 	conn_close(&s->client, how);
 	conn_close(&s->store, CONN_CLOSE);

@@ -67,6 +67,15 @@ SCRIPT(answer_when_the_client_is_gone,
 	  "] hi\n" STORE_LOGIN("alice", "s3same") "s< $T OK [CAPABILITY IMAP4rev1] Welcome.\n"
 						  "ended closed_by=client reason=connection-error\n"
 						  "closed store\n")
+SCRIPT(refusal_when_the_client_is_gone,
+    ALICE "question alice\nreset client\nanswer fail=lookup\n"
+	  "ended closed_by=client reason=connection-error state=delay\n")
+SCRIPT(store_refuses_when_the_client_is_gone,
+    AT_STORE "reset client\ns< $T NO no\nwait 2\n"
+	     "ended closed_by=client reason=connection-error state=delay\nclosed store\n")
+SCRIPT(untagged_when_the_client_is_gone,
+    AT_STORE "reset client\ns< * 1 EXISTS\ns< $T OK hi\n"
+	     "ended closed_by=client reason=connection-error state=store\nclosed store\n")
 SCRIPT(answer_after_the_login_timeout, ALICE "question alice\n"
 					     "wait 60\n"
 					     "c< * BYE [UNAVAILABLE] Too long without a login.\n"

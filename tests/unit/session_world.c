@@ -138,8 +138,6 @@ defaults(struct world *w, struct err *err)
 			.reply_timeout = 30,
 			.index = i };
 	}
-	for (unsigned verify = 0; verify < 2; verify++)
-		w->snapshot.targets[verify] = tls_client_new(&params, err);
 	w->snapshot.listens = w->listens;
 	w->snapshot.n_listens = ARRAY_SIZE(w->listens);
 	w->snapshot.backends = w->backends;
@@ -462,8 +460,6 @@ close_world(struct script *s)
 		tls_client_unref(&w->backends[i].client);
 	for (size_t i = 0; i < ARRAY_SIZE(w->snapshot.targets); i++)
 		tls_client_unref(&w->snapshot.targets[i]);
-	tls_client_unref(&w->snapshot.targets[0]);
-	tls_client_unref(&w->snapshot.targets[1]);
 	tls_server_unref(&w->snapshot.tls);
 	free(w);
 }
