@@ -260,6 +260,7 @@ refuse_line(struct session *s, struct slice in, const char *why)
 		session_bye(s, CLOSE_TOO_BIG, why);
 		return;
 	}
+	in.len = login->frame.pos; /* what is behind may have come already or not */
 	front_bad(s, s->state == SESSION_SASL ? slice_of(login->tag) : tag_of(in), why);
 	if (s->state == SESSION_DEAD)
 		return;

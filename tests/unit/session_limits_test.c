@@ -34,6 +34,8 @@ SCRIPT(line_endless, PLAIN "c> a XYZ $R{200000,x}~.\n"
 			   "c> ~|~.\n" NOOP_OK)
 SCRIPT(line_without_a_tag, "set max_line=100\n" PLAIN "c> $R{200,x}\n"
 			   "c< * BAD [TOOBIG] Line too long.\n" NOOP_OK)
+SCRIPT(line_above_with_a_tag_that_ends_behind_it,
+    "set max_line=40\n" PLAIN "c> $R{50,t} NOOP\nc< * BAD [TOOBIG] Line too long.\n" NOOP_OK)
 /* Behind a line over the bound, what its end announces must not be taken for commands. */
 SCRIPT(line_above_with_data_behind,
     "set max_line=100\n" PLAIN "c> a LOGIN $R{200,x} {10+}~|b LOGOUT~|\n"
