@@ -5,8 +5,10 @@
  * so that a handler may close its own connection, or another one, and return.
  */
 #include "base/mem.h"
+#include "base/secret.h"
 #include "io/conn_ops.h"
 
+/* What waits may be a login on its way to a store without TLS: it is wiped wherever it is let go. */
 bool
 conn_chunk_append(struct conn_chunk **kp, const char *p, size_t len)
 {
@@ -21,12 +23,15 @@ conn_chunk_append(struct conn_chunk **kp, const char *p, size_t len)
 	if (!k || k->cap - k->end < len) {
 		size_t cap = have + len;
 
-		k = mem_realloc(k, sizeof(*k) + cap);
+		k = mem_alloc(sizeof(*k) + cap);
 		if (!k)
 			return false;
-		if (!*kp)
-			k->start = k->end = 0;
+		k->start = 0;
+		k->end = (uint32_t)have;
 		k->cap = (uint32_t)cap;
+		if (have > 0)
+			memcpy(k->data, (*kp)->data + (*kp)->start, have);
+		conn_chunk_free(kp);
 		*kp = k;
 	}
 	memcpy(k->data + k->end, p, len);
@@ -37,6 +42,9 @@ conn_chunk_append(struct conn_chunk **kp, const char *p, size_t len)
 void
 conn_chunk_free(struct conn_chunk **k)
 {
+	if (!*k)
+		return;
+	secret_wipe((*k)->data, (*k)->cap);
 	mem_free(*k);
 	*k = NULL;
 }

@@ -15,6 +15,7 @@
 #include <openssl/ssl.h>
 
 #include "base/mem.h"
+#include "base/secret.h"
 #include "io/conn_ops.h"
 #include "io/tls_int.h"
 
@@ -258,12 +259,16 @@ seal(struct tls *t, const char *p, size_t len, struct err *err)
 	return 1;
 }
 
-/* Parts that are small become one record together: a record costs more than a copy. */
+/*
+ * Parts that are small become one record together: a record costs more than a copy. One of them may be a password, so
+ * what was gathered is wiped.
+ */
 static int
 seal_parts(struct conn *c, struct tls *t, const struct iovec *parts, int n, struct err *err)
 {
 	char *gather = c->env->gather;
-	size_t len = 0;
+	size_t len = 0, most = 0;
+	int r = 1;
 
 	if (n == 1)
 		return seal(t, parts[0].iov_base, parts[0].iov_len, err);
@@ -271,21 +276,24 @@ seal_parts(struct conn *c, struct tls *t, const struct iovec *parts, int n, stru
 		const char *p = parts[i].iov_base;
 		size_t left = parts[i].iov_len;
 
-		while (left > 0) {
+		while (left > 0 && r == 1) {
 			size_t piece = PIECE - len < left ? PIECE - len : left;
 
 			memcpy(gather + len, p, piece);
 			p += piece;
 			left -= piece;
 			len += piece;
+			most = len > most ? len : most;
 			if (len == PIECE) {
-				if (seal(t, gather, len, err) < 0)
-					return -1;
+				r = seal(t, gather, len, err);
 				len = 0;
 			}
 		}
 	}
-	return seal(t, gather, len, err);
+	if (r == 1)
+		r = seal(t, gather, len, err);
+	secret_wipe(gather, most);
+	return r;
 }
 
 static int

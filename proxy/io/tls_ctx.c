@@ -87,7 +87,9 @@ tls_ctx_new(bool server, enum tls_version min, struct err *err)
 	ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
 	if (!ctx)
 		goto fail;
-	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	/* Plaintext is wiped from libssl's buffer: as long as libssl does it, it may be a login. */
+	SSL_CTX_set_options(
+	    ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_clear_options(ctx, SSL_OP_ENABLE_KTLS);
 	if (server)
 		SSL_CTX_set_options(
