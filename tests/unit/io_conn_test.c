@@ -483,6 +483,38 @@ TEST(lingering_is_bounded_in_bytes)
 	world_close();
 }
 
+TEST(lingering_is_bounded_in_number)
+{
+	struct rlimit limit, high;
+	static int peers[1030];
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	high = limit;
+	high.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+	CHECK(setrlimit(RLIMIT_NOFILE, &high) == 0);
+	if (high.rlim_cur < 2 * ARRAY_SIZE(peers) + 50) {
+		puts("# too few descriptors here");
+		return;
+	}
+	world_open();
+	for (unsigned i = 0; i < ARRAY_SIZE(peers); i++) {
+		struct conn *c;
+		int fds[2];
+
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
+		peers[i] = fds[0];
+		c = conn_new(world.env, fds[1]);
+		CHECK(c);
+		conn_close(&c, CONN_LINGER);
+	}
+	CHECK_U64(conn_env_open(world.env), 1024);
+	for (unsigned i = 0; i < ARRAY_SIZE(peers); i++)
+		close(peers[i]);
+	RUN_UNTIL(none_open, NULL);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	world_close();
+}
+
 TEST(an_environment_that_ends_cuts_what_lingers)
 {
 	unsigned before = open_fds();

@@ -497,6 +497,65 @@ TEST(the_certificate_follows_the_name)
 	world_close();
 }
 
+static SSL_SESSION *kept;
+
+static void
+setup_kept(struct raw_peer *p)
+{
+	setup_name(p);
+	if (kept)
+		CHECK(SSL_set_session(p->ssl, kept));
+}
+
+static void
+setup_kept_1_2(struct raw_peer *p)
+{
+	setup_1_2(p);
+	setup_kept(p);
+}
+
+TEST(a_session_is_resumed_by_another_worker_under_another_name)
+{
+	struct slice name = SLICE("other.example");
+	struct tls_pair pair;
+	struct err err = { "" };
+	size_t bad;
+
+	make_certs();
+	world_open();
+	pair = test_pair(&other);
+	for (int v = 0; v < 2; v++) {
+		test_note("TLS 1.%d", 3 - v);
+		for (int i = 0; i < 3; i++) {
+			struct tls_server *server = server_with(&leaf, TLS_1_2);
+			struct owner b = { .c = NULL };
+			struct conn_facts facts;
+			struct raw_peer p;
+
+			CHECK_INT(
+			    tls_server_add(server, &name, 1, &pair, 1, TLS_1_2, &bad, &err), 1);
+			wanted_name = i % 2 ? "other.example" : "mail.example";
+			raw_handshake(&p, &b, server, v ? setup_kept_1_2 : setup_kept, 0);
+			CHECK(p.up && b.up);
+			CHECK_INT(SSL_session_reused(p.ssl), i > 0);
+			while (!SSL_SESSION_is_resumable(SSL_get0_session(p.ssl)))
+				raw_step(&p, 0);
+			conn_facts(b.c, &facts);
+			CHECK_STR(facts.sni, wanted_name);
+			CHECK_INT(facts.resumed, i > 0);
+			SSL_SESSION_free(kept);
+			kept = SSL_get1_session(p.ssl);
+			SSL_set_shutdown(p.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+			owner_close(&b);
+			raw_close(&p);
+			tls_server_unref(&server);
+		}
+		SSL_SESSION_free(kept);
+		kept = NULL;
+	}
+	world_close();
+}
+
 /* A handshake that must fail; what the operator reads, and the alert that the client got (0: none). */
 static void
 refused(struct tls_server *server, void (*setup)(struct raw_peer *p), const char *reason, int alert)
