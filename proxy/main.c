@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "config/manual.h"
 #include "process/child.h"
@@ -152,7 +153,7 @@ static const struct verb verbs[] = {
 	    "                         (a port 0 in the configuration is picked by the kernel)\n"
 	    "\n"
 	    "SIGTERM and SIGINT end it: sessions are let go spread over stop_timeout. A second one "
-	    "ends it at once.\n",
+	    "ends it at once. SIGHUP: FILE is read again, and in force when it is right.\n",
 	    run_run },
 	{ "check", "-c FILE", "check a configuration",
 	    "Reads FILE with all that it names (certificates, keys, users files) as `run` would, "
@@ -229,6 +230,7 @@ main(int argc, char **argv)
 {
 	int status;
 
+	mem_setup();
 	if (!standard_descriptors())
 		return 1;
 	status = dispatch(argc, argv);

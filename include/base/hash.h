@@ -15,4 +15,7 @@ uint64_t hash_table(struct slice bytes);
 /* Under a key that is the same everywhere and for ever; over @a, a NUL, and @b. */
 uint64_t hash_placement(struct slice a, struct slice b);
 
+/* A thread that hashed is about to end: lets go what it needed for that. */
+void hash_end_thread(void);
+
 #endif

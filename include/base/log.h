@@ -25,6 +25,7 @@ enum log_format { LOG_LOGFMT, LOG_JSON };
 	X(READY, "ready")                 /* all is up, listeners accept */                        \
 	X(STOP, "stop")                   /* ordered end */                                        \
 	X(CONFIG, "config")               /* a mistake or warning in the configuration */          \
+	X(RELOAD, "reload")               /* a new configuration is in force, or was refused */    \
 	X(LISTEN, "listen")               /* a listener is open */                                 \
 	X(PROCESS_START, "process_start") /* the master started a process */                       \
 	X(PROCESS_EXIT, "process_exit")   /* a process ended */                                    \

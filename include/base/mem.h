@@ -17,6 +17,12 @@ void *mem_array(
     void *p, size_t n, size_t size) MUST_CHECK; /* realloc of n * size, overflow checked */
 void mem_free(void *p);                         /* NULL is fine */
 
+/*
+ * How the allocator is to behave in a process that lives for years: one heap for the loop and one for helper threads, and
+ * what is large is the system's own and goes back to it. First in main().
+ */
+void mem_setup(void);
+
 /* Gives what the allocator holds free back to the system; called after a burst, never per session. */
 void mem_trim(void);
 

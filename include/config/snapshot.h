@@ -49,6 +49,7 @@ struct proxy_settings {
 
 struct snapshot {
 	unsigned refs;
+	struct snapshot *next; /* free for who got it by snapshot_set_last() */
 	struct arena *arena;
 	struct proxy_settings proxy;
 	const struct listen *listens;
@@ -76,6 +77,7 @@ typedef void snapshot_mistake_fn(
 
 /*
  * Reads @path (and its includes) from @files and builds the @parts (set of enum snapshot_part).
+ * May be called by another thread than the loop's, which is then the one that calls @mistake.
  * @ticket_key: TLS_TICKET_KEY bytes for the server contexts; NULL with SNAPSHOT_CHECK.
  * NULL: there were mistakes, all of them reported. Begins with one reference.
  */
@@ -83,6 +85,14 @@ struct snapshot *snapshot_build(struct config_files *files, const char *path, un
     const unsigned char *ticket_key, snapshot_mistake_fn *mistake, void *arg) MUST_CHECK;
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot **s);
+
+/*
+ * What the last snapshot_unref() does with a snapshot, in place of snapshot_free(): a process whose loop must not wait for
+ * millions of routes to be freed gives it to another thread, which then calls snapshot_free(). NULL: snapshot_free().
+ */
+typedef void snapshot_last_fn(struct snapshot *s);
+void snapshot_set_last(snapshot_last_fn *fn);
+void snapshot_free(struct snapshot *s);
 
 const struct backend *snapshot_backend(const struct snapshot *s, const char *name); /* NULL: none */
 const struct listen *snapshot_listen(const struct snapshot *s, const char *name);   /* NULL: none */

@@ -50,6 +50,12 @@ void loop_run(
 void loop_stop(struct loop *loop);
 double loop_now(const struct loop *loop); /* monotonic seconds, as of this turn's beginning */
 
+/*
+ * Seconds of the longest turn since this was asked last: from the end of its sleep to the end of its work. What a client may have
+ * had to wait for others.
+ */
+double loop_longest(struct loop *loop);
+
 /* @events may be 0: initialised and at rest. */
 void loop_io_init(struct loop *loop, struct loop_io *w, int fd, loop_io_fn *fn);
 void loop_io_set(

@@ -4,6 +4,7 @@
 #ifndef PROCESS_ACCEPTOR_H
 #define PROCESS_ACCEPTOR_H
 
+#include "config/snapshot.h"
 #include "io/loop.h"
 #include "process/messages.h"
 
@@ -12,9 +13,12 @@
 
 struct acceptor;
 
-/* An accepted connection, @fd the callee's. @name: of the listener. It may call acceptor_free(). */
-typedef void acceptor_fn(
-    void *arg, const char *name, int fd, const struct addr *peer, const struct addr *local);
+/*
+ * An accepted connection, @fd the callee's. @name: of the listener, in @of, which is NULL where it is the configuration in
+ * force. It may call acceptor_free().
+ */
+typedef void acceptor_fn(void *arg, struct snapshot *of, const char *name, int fd,
+    const struct addr *peer, const struct addr *local);
 
 struct acceptor *acceptor_new(struct loop *loop, acceptor_fn *fn, void *arg) MUST_CHECK;
 /* Closes the sockets. NULL is fine. */
@@ -25,6 +29,16 @@ void acceptor_free(struct acceptor **a);
  */
 int acceptor_take(struct acceptor *a, struct ipc_message *m, struct err *err) MUST_CHECK;
 void acceptor_start(struct acceptor *a);
+
+/*
+ * A reload: what a MSG_LISTENERS of it brings is kept apart, until it takes the place of what there is (sockets that are the same
+ * go on), or is dropped. Sockets that are not among it are closed once their queue is empty; what waits there is accepted under @old,
+ * the configuration that was in force.
+ */
+int acceptor_offer(struct acceptor *a, struct ipc_message *m, struct err *err) MUST_CHECK;
+void acceptor_commit(struct acceptor *a, struct snapshot *old);
+void acceptor_drop(struct acceptor *a);
+const char *acceptor_offered_at(const struct acceptor *a, unsigned i);
 
 /* The name of listener @i, NULL past the end. */
 const char *acceptor_at(const struct acceptor *a, unsigned i);

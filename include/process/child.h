@@ -10,6 +10,7 @@
 #include "process/messages.h"
 
 struct child;
+struct prepare;
 
 /* What a role does with it. All but begin() and end() are called only after begin(). */
 struct child_ops {
@@ -23,6 +24,13 @@ struct child_ops {
 	 * Another message of the master, of the start (before begin) or later. -1 and a reason: malformed.
 	 */
 	int (*message)(struct child *c, struct ipc_message *m, struct err *err);
+	/*
+	 * A reload: whether @fresh fits with what else has come for it (-1 and a reason: no); then either it is in force from now
+	 * on, while c->snapshot still is the old one (-1 and a reason: the process ends), or what came is dropped.
+	 */
+	int (*check)(struct child *c, const struct snapshot *fresh, struct err *err);
+	int (*configure)(struct child *c, struct snapshot *fresh, struct err *err);
+	void (*drop)(struct child *c);
 	/* The end, within @seconds: then child_end(). */
 	void (*stop)(struct child *c, double seconds);
 	/* The master is gone for good: end when the work is done. */
@@ -41,6 +49,8 @@ struct child {
 	struct snapshot *snapshot; /* NULL before begin() */
 	bool inherited, begun, stopping, failed;
 	unsigned n_files, n_listeners; /* came so far; listeners are counted by the role */
+	struct prepare *prepare;
+	int log_fd; /* ours to close; -1: stderr */
 };
 
 /* The process, from start to end. Returns its exit status. */

@@ -15,6 +15,8 @@ struct learnt;
 struct learnt *learnt_new(
     struct snapshot *snapshot) MUST_CHECK; /* a reference is taken; NULL: out of memory */
 void learnt_free(struct learnt **l);
+/* What is known of the backends that @snapshot has too, from now on under it. Out of memory: *l stays as it is. */
+void learnt_renew(struct learnt **l, struct snapshot *snapshot);
 
 /* Keeps @text (copied). True when it is news: @backend exists and had another text or none. */
 bool learnt_set(struct learnt *l, struct slice backend, struct slice text);

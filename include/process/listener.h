@@ -18,6 +18,15 @@ struct listener_set;
  */
 struct listener_set *listener_set_open(
     const struct snapshot *snapshot, unsigned workers, struct err *err) MUST_CHECK;
+
+/*
+ * The set of another @snapshot for the same workers: sockets of addresses that @old has are the same sockets (both sets have
+ * descriptors of their own), others are opened. An address may go to a listener of another name; port 0 goes to the one of its name.
+ */
+struct listener_set *listener_set_renew(
+    const struct listener_set *old, const struct snapshot *snapshot, struct err *err) MUST_CHECK;
+/* Whether the two differ in a name or an address. */
+bool listener_set_differs(const struct listener_set *a, const struct listener_set *b);
 void listener_set_close(struct listener_set **set);
 
 /* The addresses, in the order of the configuration. NULL past the end. */

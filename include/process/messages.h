@@ -20,7 +20,8 @@ const char *role_name(enum role r); /* "directory", "worker": literals */
 /*
  * Direction, payload, [descriptors].
  *
- * A child is started with INHERIT, FILES …, LISTENERS …, [CHANNEL], BEGIN, in this order; it answers READY.
+ * A child is started with INHERIT, FILES …, LISTENERS …, [CHANNEL], BEGIN, in this order; it answers READY. A reload is RELOAD,
+ * FILES …, LISTENERS …, PREPARE, answered by PREPARED or REFUSED, and then COMMIT, answered by COMMITTED, or ROLLBACK.
  */
 enum message_type {
 	MSG_INHERIT = 1,  /* master to child: struct inherit [counters, log unless it is stderr] */
@@ -35,6 +36,14 @@ enum message_type {
 	MSG_ANSWER,       /* directory to worker: struct route_answer */
 	MSG_REPORTS,      /* worker to directory: (open or close, user, backend) … */
 	MSG_LEARNT,       /* both ways: what a backend announces before login */
+	MSG_RELOAD,       /* master to child: generation, ticket key (workers; else zeros) */
+	MSG_PREPARE,      /* master to child: how many files and listeners went since RELOAD */
+	MSG_PREPARED,     /* child to master: generation */
+	MSG_REFUSED,      /* child to master: generation, why */
+	MSG_COMMIT,       /* master to child: generation */
+	MSG_COMMITTED,    /* child to master: generation */
+	MSG_ROLLBACK,     /* master to child: generation */
+	MSG_LOG,          /* master to child: struct log_setting [log unless it is stderr] */
 };
 
 #define INHERIT_PATH_MAX   4096
@@ -61,6 +70,15 @@ struct inherit {
 	struct rights rights;
 	unsigned char ticket_key[TLS_TICKET_KEY]; /* workers; zeros for others */
 };
+
+/* How to log from now on. */
+struct log_setting {
+	enum log_level level;
+	enum log_format format;
+	bool fd; /* to the descriptor that comes along, not stderr */
+};
+void log_setting_pack(struct pack *k, const struct log_setting *s);
+bool log_setting_unpack(struct slice payload, struct log_setting *s_r) MUST_CHECK;
 
 #define INHERIT_PACKED_MAX (INHERIT_PATH_MAX + 4 * INHERIT_GROUPS_MAX + TLS_TICKET_KEY + 128)
 

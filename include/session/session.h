@@ -45,6 +45,10 @@ void session_configure(struct session_env *env, struct snapshot *snapshot);
  */
 void session_accept(struct session_env *env, const struct listen *listen, struct conn **conn,
     const struct addr *peer, const struct addr *local);
+/* The same for a @listen of @snapshot, which is no longer the present one: what waited at a listener that went with it. */
+void session_accept_under(struct session_env *env, struct snapshot *snapshot,
+    const struct listen *listen, struct conn **conn, const struct addr *peer,
+    const struct addr *local);
 
 /* An answer of the directory; one whose session is gone is dropped. */
 void session_answer(struct session_env *env, const struct route_answer *answer);

@@ -82,6 +82,13 @@ mem_free(void *p)
 }
 
 void
+mem_setup(void)
+{
+	(void)mallopt(M_ARENA_MAX, 2);
+	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024); /* set, so that it does not grow by itself */
+}
+
+void
 mem_trim(void)
 {
 	(void)malloc_trim(0);

@@ -7,7 +7,7 @@
  *
  * Everything is built even when something was wrong already, so that one run finds every mistake.
  * All of a snapshot is in its arena but TLS contexts and lookups, which it lets go by themselves.
- * One thread; the count is not atomic.
+ * The count is the loop's thread's, and not atomic; building, and letting go what nobody refers to, may be another's.
  */
 #include "config/snapshot.h"
 
@@ -83,6 +83,14 @@ build_all(struct build *b, const char *path)
 		build_routes(b);
 }
 
+static void
+drop(struct build *b)
+{
+	if (b->s)
+		snapshot_free(b->s);
+	b->s = NULL;
+}
+
 struct snapshot *
 snapshot_build(struct config_files *files, const char *path, unsigned parts,
     const unsigned char *ticket_key, snapshot_mistake_fn *mistake_fn, void *arg)
@@ -97,7 +105,7 @@ snapshot_build(struct config_files *files, const char *path, unsigned parts,
 	b.mistakes = mistakes_new();
 	if (!b.s || !b.temp || !b.mistakes) {
 		mistake_fn(arg, false, path, 0, "out of memory");
-		snapshot_unref(&b.s);
+		drop(&b);
 		goto out;
 	}
 	build_all(&b, path);
@@ -105,7 +113,7 @@ snapshot_build(struct config_files *files, const char *path, unsigned parts,
 		mistake(b.mistakes, path, 0, "out of memory");
 	mistakes_report(b.mistakes, mistake_fn, arg);
 	if (mistakes_count(b.mistakes) > 0)
-		snapshot_unref(&b.s);
+		drop(&b);
 out:
 	document_free(&b.doc);
 	htab_free(&b.targets);
@@ -121,13 +129,26 @@ snapshot_ref(struct snapshot *s)
 	return s;
 }
 
+static snapshot_last_fn *on_last = snapshot_free;
+
+void
+snapshot_set_last(snapshot_last_fn *fn)
+{
+	on_last = fn ? fn : snapshot_free;
+}
+
 void
 snapshot_unref(struct snapshot **sp)
 {
 	struct snapshot *s = *sp;
 	*sp = NULL;
-	if (!s || --s->refs > 0)
-		return;
+	if (s && --s->refs == 0)
+		on_last(s);
+}
+
+void
+snapshot_free(struct snapshot *s)
+{
 	for (unsigned i = 0; i < s->n_backends; i++) {
 		struct tls_client *client = s->backends[i].client;
 		tls_client_unref(&client);

@@ -29,6 +29,7 @@ struct loop_signal {
 struct loop {
 	struct ev_loop *ev;
 	double now;
+	double longest; /* turn */
 	bool stopping;
 	struct list tasks;
 	ev_check check; /* takes the time when the sleep is over */
@@ -136,6 +137,7 @@ void
 loop_run(struct loop *loop)
 {
 	bool alive = true;
+	double take;
 
 	loop->stopping = false;
 	loop->now = monotonic();
@@ -147,6 +149,9 @@ loop_run(struct loop *loop)
 		}
 		alive = ev_run(loop->ev, list_empty(&loop->tasks) ? EVRUN_ONCE : EVRUN_NOWAIT);
 		run_tasks(loop);
+		take = monotonic() - loop->now;
+		if (take > loop->longest)
+			loop->longest = take;
 		if (!list_empty(&loop->tasks) || ev_pending_count(loop->ev) > 0)
 			alive = true;
 	}
@@ -156,6 +161,15 @@ void
 loop_stop(struct loop *loop)
 {
 	loop->stopping = true;
+}
+
+double
+loop_longest(struct loop *loop)
+{
+	double longest = loop->longest;
+
+	loop->longest = 0;
+	return longest;
 }
 
 double

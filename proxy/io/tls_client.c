@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <stdatomic.h>
 
 #include "base/addr.h"
 #include "base/mem.h"
@@ -14,7 +15,7 @@
 #include "io/tls_int.h"
 
 struct tls_client {
-	unsigned refs;
+	_Atomic unsigned refs; /* a snapshot is let go by another thread than the connections' */
 	bool verify;
 	SSL_CTX *ctx;
 	SSL_SESSION *session; /* NULL: none yet */

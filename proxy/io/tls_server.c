@@ -12,6 +12,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "base/htab.h"
@@ -37,7 +38,7 @@ struct name {
 };
 
 struct tls_server {
-	unsigned refs;
+	_Atomic unsigned refs; /* a snapshot is let go by another thread than the connections' */
 	SSL_CTX *base;
 	struct section *sections, *fallback;
 	struct htab names;

@@ -18,6 +18,8 @@
 #include "base/secret.h"
 #include "base/stat.h"
 #include "process/bundle.h"
+#include "process/prepare.h"
+#include "process/reaper.h"
 #include "process/rights.h"
 #include "process/supervise.h"
 
@@ -53,14 +55,15 @@ take_inherit(struct child *c, struct ipc_message *m, struct err *err)
 {
 	struct inherit *i = &c->inherit;
 	struct log_line l;
-	int counters, log;
+	int counters;
 
 	if (c->inherited || !inherit_unpack(m->payload, i) || i->role != c->ops->role)
 		return err_set(err, "malformed inheritance");
 	if (m->n_fds != (i->log_fd ? 2u : 1u))
 		return err_set(err, "inheritance with %u descriptors", m->n_fds);
-	log = i->log_fd ? message_take_fd(m, 1) : STDERR_FILENO;
-	log_setup(log, i->log_level, i->log_format, role_name(i->role));
+	c->log_fd = i->log_fd ? message_take_fd(m, 1) : -1;
+	log_setup(c->log_fd >= 0 ? c->log_fd : STDERR_FILENO, i->log_level, i->log_format,
+	    role_name(i->role));
 	counters = message_take_fd(m, 0);
 	if (rights_drop(&i->rights, err) < 0 || rights_lock(i->role, err) < 0) {
 		(void)close(counters);
@@ -119,6 +122,22 @@ take_stop(struct child *c, struct ipc_message *m, struct err *err)
 }
 
 static int
+take_log(struct child *c, struct ipc_message *m, struct err *err)
+{
+	struct log_setting s;
+	int old = c->log_fd;
+
+	if (!log_setting_unpack(m->payload, &s) || m->n_fds != (s.fd ? 1u : 0u))
+		return err_set(err, "malformed log setting");
+	c->log_fd = s.fd ? message_take_fd(m, 0) : -1;
+	log_setup(c->log_fd >= 0 ? c->log_fd : STDERR_FILENO, s.level, s.format,
+	    role_name(c->inherit.role));
+	if (old >= 0)
+		(void)close(old);
+	return 1;
+}
+
+static int
 dispatch(struct child *c, struct ipc_message *m, struct err *err)
 {
 	int n;
@@ -128,7 +147,17 @@ dispatch(struct child *c, struct ipc_message *m, struct err *err)
 	if (!c->inherited)
 		return err_set(err, "message of type %u before the inheritance", m->type);
 	switch ((enum message_type)m->type) {
+	case MSG_RELOAD:
+	case MSG_PREPARE:
+	case MSG_COMMIT:
+	case MSG_ROLLBACK:
+		return c->begun ? prepare_message(c->prepare, m, err)
+				: err_set(err, "a reload before the start");
+	case MSG_LOG:
+		return take_log(c, m, err);
 	case MSG_FILES:
+		if (c->begun && prepare_takes(c->prepare))
+			return prepare_message(c->prepare, m, err);
 		if (c->begun)
 			return err_set(err, "files after the start");
 		n = bundle_take(c->files, c->ops->role, m, err);
@@ -206,7 +235,7 @@ started_by_master(void)
 int
 child_main(const struct child_ops *ops)
 {
-	struct child c = { .ops = ops };
+	struct child c = { .ops = ops, .log_fd = -1 };
 	struct err err = { "" };
 	int status = 1;
 
@@ -223,7 +252,8 @@ child_main(const struct child_ops *ops)
 	if (c.loop)
 		c.master = ipc_new(c.loop, CHANNEL_FD, on_message, on_gone, &c);
 	c.role = c.master ? ops->create(&c) : NULL;
-	if (!c.loop || !c.files || !c.master || !c.role) {
+	c.prepare = prepare_new(&c);
+	if (!c.loop || !c.files || !c.master || !c.role || !c.prepare) {
 		log_msg(LOG_ERROR, EV_STOP, "out of memory");
 		goto out;
 	}
@@ -232,12 +262,15 @@ child_main(const struct child_ops *ops)
 		goto out;
 	}
 	loop_signal(c.loop, SIGTERM, on_terminate, &c);
+	reaper_start(c.loop);
 	loop_run(c.loop);
 	status = c.failed ? 1 : 0;
 out:
 	if (c.role)
 		ops->destroy(&c);
+	prepare_free(&c.prepare);
 	snapshot_unref(&c.snapshot);
+	reaper_stop();
 	config_files_free(&c.files);
 	ipc_close(&c.master);
 	loop_free(&c.loop);

@@ -149,10 +149,8 @@ directory_create(struct child *c)
 }
 
 static int
-directory_begin(struct child *c, struct err *err)
+configure(struct directory_role *d, const struct snapshot *s, struct err *err)
 {
-	struct directory_role *d = c->role;
-	const struct snapshot *s = c->snapshot;
 	const struct directory_config config = {
 		.routes = s->routes,
 		.n_routes = s->n_routes,
@@ -162,6 +160,14 @@ directory_begin(struct child *c, struct err *err)
 		.n_backends = s->n_backends,
 	};
 
+	return directory_configure(d->directory, &config, err) < 0 ? -1 : 1;
+}
+
+static int
+directory_begin(struct child *c, struct err *err)
+{
+	struct directory_role *d = c->role;
+
 	d->workers = mem_array(NULL, c->inherit.workers + 1u, sizeof(*d->workers));
 	d->learnt = learnt_new(c->snapshot);
 	if (!d->workers || !d->learnt)
@@ -169,9 +175,33 @@ directory_begin(struct child *c, struct err *err)
 	for (unsigned i = 0; i < c->inherit.workers; i++)
 		d->workers[i] = (struct worker_end){ .role = d, .number = i + 1 };
 	d->directory = directory_new(c->loop, err);
-	if (!d->directory || directory_configure(d->directory, &config, err) < 0)
+	if (!d->directory || configure(d, c->snapshot, err) < 0)
 		return -1;
 	return 1;
+}
+
+static int
+directory_check(struct child *c, const struct snapshot *fresh, struct err *err)
+{
+	(void)c;
+	(void)fresh;
+	(void)err;
+	return 1;
+}
+
+static int
+directory_reload(struct child *c, struct snapshot *fresh, struct err *err)
+{
+	struct directory_role *d = c->role;
+
+	learnt_renew(&d->learnt, fresh);
+	return configure(d, fresh, err);
+}
+
+static void
+directory_drop(struct child *c)
+{
+	(void)c;
 }
 
 static int
@@ -235,6 +265,9 @@ const struct child_ops directory_role = {
 	.create = directory_create,
 	.begin = directory_begin,
 	.message = directory_message,
+	.check = directory_check,
+	.configure = directory_reload,
+	.drop = directory_drop,
 	.stop = directory_stop,
 	.orphaned = end_with_last,
 	.destroy = directory_destroy,

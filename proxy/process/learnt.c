@@ -35,6 +35,27 @@ learnt_free(struct learnt **lp)
 	mem_free(l);
 }
 
+void
+learnt_renew(struct learnt **lp, struct snapshot *snapshot)
+{
+	struct learnt *old = *lp, *l = learnt_new(snapshot);
+
+	if (!l)
+		return;
+	for (unsigned i = 0; i < old->snapshot->n_backends; i++) {
+		const struct backend *b =
+		    old->texts[i] ? snapshot_backend(snapshot, old->snapshot->backends[i].name)
+				  : NULL;
+
+		if (b) {
+			l->texts[b->index] = old->texts[i];
+			old->texts[i] = NULL;
+		}
+	}
+	learnt_free(&old);
+	*lp = l;
+}
+
 static const struct backend *
 find(const struct learnt *l, struct slice name)
 {

@@ -6,6 +6,7 @@
 #include "process/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -16,7 +17,7 @@
 
 struct address {
 	char name[BACKEND_NAME_MAX];
-	struct addr bound;
+	struct addr wanted, bound; /* they differ in the port, where the kernel has picked it */
 };
 
 struct listener_set {
@@ -46,13 +47,66 @@ check_free(const struct addr *addr, struct err *err)
 	return r;
 }
 
-static int
-open_address(struct listener_set *set, size_t i, const struct addr *wanted, struct err *err)
+/* @old has @wanted under any name; or, where any port will do, another port for the same @name that is not among @taken. */
+static bool
+is_same(const struct listener_set *old, size_t i, const char *name, const struct addr *wanted,
+    const struct listener_set *taken, size_t n_taken)
 {
+	const struct address *a = &old->addresses[i];
+
+	if (!addr_eq(&a->wanted, wanted))
+		return false;
+	if (addr_port(wanted) != 0)
+		return true;
+	if (strcmp(a->name, name) != 0)
+		return false;
+	for (size_t t = 0; t < n_taken; t++)
+		if (addr_eq(&taken->addresses[t].bound, &a->bound))
+			return false;
+	return true;
+}
+
+/* The sockets of address @i of @set as those of @old have it. 1; 0: it has none; -1 and a reason. */
+static int
+share_address(struct listener_set *set, size_t i, const struct listener_set *old, struct err *err)
+{
+	struct address *a = &set->addresses[i];
+	size_t o = 0;
+
+	while (o < old->n && !is_same(old, o, a->name, &a->wanted, set, i))
+		o++;
+	if (o == old->n)
+		return 0;
+	a->bound = old->addresses[o].bound;
+	for (size_t w = 0; w < set->workers; w++) {
+		int fd = fcntl(old->sockets[o * old->workers + w], F_DUPFD_CLOEXEC, 0);
+
+		if (fd < 0)
+			return err_errno(err, errno, "[listen %s]", a->name);
+		set->sockets[i * set->workers + w] = fd;
+	}
+	return 1;
+}
+
+/* An address of @old is on the same port: our own socket may be what keeps @wanted from being free. */
+static bool
+is_beside(const struct listener_set *old, const struct addr *wanted)
+{
+	for (size_t i = 0; old && i < old->n; i++)
+		if (old->addresses[i].bound.sa.sa_family == wanted->sa.sa_family &&
+		    addr_port(&old->addresses[i].bound) == addr_port(wanted))
+			return true;
+	return false;
+}
+
+static int
+open_address(struct listener_set *set, size_t i, const struct listener_set *old, struct err *err)
+{
+	const struct addr *wanted = &set->addresses[i].wanted;
 	struct addr *bound = &set->addresses[i].bound;
 	char text[ADDR_TEXT];
 
-	if (addr_port(wanted) != 0 && check_free(wanted, err) < 0)
+	if (addr_port(wanted) != 0 && !is_beside(old, wanted) && check_free(wanted, err) < 0)
 		goto failed;
 	*bound = *wanted;
 	for (size_t w = 0; w < set->workers; w++) {
@@ -68,11 +122,12 @@ failed:
 	return err_prefix(err, "[listen %s] %s", set->addresses[i].name, addr_format(text, wanted));
 }
 
-struct listener_set *
-listener_set_open(const struct snapshot *s, unsigned workers, struct err *err)
+static struct listener_set *
+set_new(const struct snapshot *s, unsigned workers, const struct listener_set *old, struct err *err)
 {
 	struct listener_set *set = mem_zalloc(sizeof(*set));
 	size_t n = 0, i = 0;
+	int shared;
 
 	for (unsigned l = 0; l < s->n_listens; l++)
 		n += s->listens[l].n_addrs;
@@ -98,7 +153,9 @@ listener_set_open(const struct snapshot *s, unsigned workers, struct err *err)
 				    err, "[listen %s]: the name is too long", s->listens[l].name);
 				goto failed;
 			}
-			if (open_address(set, i, &s->listens[l].addrs[a], err) < 0)
+			set->addresses[i].wanted = s->listens[l].addrs[a];
+			shared = old ? share_address(set, i, old, err) : 0;
+			if (shared < 0 || (shared == 0 && open_address(set, i, old, err) < 0))
 				goto failed;
 		}
 	}
@@ -106,6 +163,30 @@ listener_set_open(const struct snapshot *s, unsigned workers, struct err *err)
 failed:
 	listener_set_close(&set);
 	return NULL;
+}
+
+struct listener_set *
+listener_set_open(const struct snapshot *s, unsigned workers, struct err *err)
+{
+	return set_new(s, workers, NULL, err);
+}
+
+struct listener_set *
+listener_set_renew(const struct listener_set *old, const struct snapshot *s, struct err *err)
+{
+	return set_new(s, (unsigned)old->workers, old, err);
+}
+
+bool
+listener_set_differs(const struct listener_set *a, const struct listener_set *b)
+{
+	if (a->n != b->n)
+		return true;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->addresses[i].name, b->addresses[i].name) != 0 ||
+		    !addr_eq(&a->addresses[i].bound, &b->addresses[i].bound))
+			return true;
+	return false;
 }
 
 void

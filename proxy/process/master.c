@@ -4,9 +4,9 @@
  *      setup -> listeners, counters, ticket key -> START: processes -> all READY -> RUN -> stop -> all reaped
  *
  * Whoever ends in START ends the start; in RUN it is replaced, after a while that grows. The master reads nothing but the
- * files of the configuration and the few messages of its children (MSG_READY, MSG_WANT_CHANNEL), which carry no data.
+ * files of the configuration and the few messages of its children, whose only data are numbers and the reason of a refused reload.
  */
-#include "process/master.h"
+#include "process/master_int.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -17,26 +17,9 @@
 #include "base/secret.h"
 #include "base/stat.h"
 #include "process/bundle.h"
-#include "process/listener.h"
-#include "process/setup.h"
-#include "process/supervise.h"
+#include "process/reaper.h"
 
 #define KILL_SECONDS 2.0 /* past the time that children have to end */
-
-struct master {
-	const struct master_options *options;
-	struct setup setup;
-	struct listener_set *listeners;
-	int counters;
-	unsigned char ticket_key[TLS_TICKET_KEY];
-	struct loop *loop;
-	struct process *processes; /* the directory, then the workers */
-	unsigned n;
-	bool running;  /* all were ready once */
-	bool stopping; /* nobody is replaced any more */
-	int status;
-	struct loop_timer kill;
-};
 
 static struct master the_master = {
 	.counters = -1
@@ -77,6 +60,7 @@ stop(struct master *m, double seconds, int status)
 	m->stopping = true;
 	m->status = status;
 	listener_set_close(&m->listeners);
+	reload_stop(m->reload);
 	for (unsigned i = 0; i < m->n; i++) {
 		struct process *p = &m->processes[i];
 
@@ -219,6 +203,7 @@ all_ready(struct master *m)
 	}
 	m->running = true;
 	log_msg(LOG_INFO, EV_READY, "%u workers and the directory", m->n - 1);
+	reload_ready(m->reload);
 }
 
 static void
@@ -226,7 +211,11 @@ on_message(struct process *p, struct ipc_message *msg)
 {
 	struct master *m = &the_master;
 
-	if (msg->payload.len > 0 || msg->n_fds > 0) {
+	if (msg->n_fds == 0 &&
+	    (msg->type == MSG_PREPARED || msg->type == MSG_REFUSED || msg->type == MSG_COMMITTED)) {
+		if (reload_message(m->reload, p, msg))
+			return;
+	} else if (msg->payload.len > 0 || msg->n_fds > 0) {
 		/* falls through to the complaint */
 	} else if (msg->type == MSG_READY && !p->ready) {
 		p->ready = true;
@@ -290,6 +279,7 @@ on_ended(struct process *p, pid_t pid, int status, double lived)
 		delay = backoff_next(&p->backoff, lived);
 		log_exit(p, LOG_ERROR, pid, status, lived, delay);
 		process_restart_in(p, delay);
+		reload_ended(m->reload, p);
 	}
 }
 
@@ -298,6 +288,10 @@ on_restart(struct process *p)
 {
 	struct err err = { "" };
 
+	if (reload_undecided(the_master.reload)) {
+		process_restart_in(p, BACKOFF_FIRST);
+		return;
+	}
 	if (start_process(&the_master, p, &err) < 0) {
 		log_msg(LOG_ERROR, EV_PROCESS_START, "%s", err.text);
 		process_restart_in(p, backoff_next(&p->backoff, 0));
@@ -329,9 +323,53 @@ on_signal(int signum, void *arg)
 		else
 			stop(m, m->setup.snapshot->proxy.stop_timeout, 0);
 		break;
+	case SIGHUP:
+		if (!master_reload(m, NULL, NULL))
+			log_msg(LOG_WARN, EV_RELOAD, "no reload while the proxy is being stopped");
+		break;
 	default:
 		log_msg(LOG_WARN, EV_CONFIG, "signal %s has no meaning in this version: ignored",
 		    sigabbrev_np(signum));
+	}
+}
+
+/* --- the log */
+
+void
+master_log_listeners(const struct master *m)
+{
+	const struct addr *bound;
+	const char *name;
+	struct log_line l;
+
+	for (size_t i = 0; (name = listener_set_at(m->listeners, i, &bound)); i++) {
+		log_begin(&l, LOG_INFO, EV_LISTEN);
+		log_cstr(&l, "listener", name);
+		log_addr(&l, "address", bound);
+		log_end(&l);
+	}
+}
+
+void
+master_send_log(struct master *m)
+{
+	const struct proxy_settings *s = &m->setup.snapshot->proxy;
+	int fd = m->setup.log_fd;
+	struct log_setting setting = {
+		.level = s->log_level, .format = s->log_format, .fd = fd != STDERR_FILENO
+	};
+	char memory[16];
+	struct pack k;
+
+	log_setup(fd, s->log_level, s->log_format, "master");
+	pack_init(&k, memory, sizeof(memory));
+	log_setting_pack(&k, &setting);
+	for (unsigned i = 0; i < m->n; i++) {
+		struct process *p = &m->processes[i];
+
+		/* Who is being started has the inheritance before this. */
+		if (p->ipc && ipc_send(p->ipc, MSG_LOG, pack_done(&k), &fd, setting.fd ? 1 : 0) < 0)
+			process_kill(p);
 	}
 }
 
@@ -341,8 +379,6 @@ static int
 open_all(struct master *m, struct err *err)
 {
 	const struct proxy_settings *s = &m->setup.snapshot->proxy;
-	const struct addr *bound;
-	const char *name;
 	struct log_line l;
 
 	log_begin(&l, LOG_INFO, EV_START);
@@ -353,12 +389,7 @@ open_all(struct master *m, struct err *err)
 	m->listeners = listener_set_open(m->setup.snapshot, s->workers, err);
 	if (!m->listeners)
 		return -1;
-	for (size_t i = 0; (name = listener_set_at(m->listeners, i, &bound)); i++) {
-		log_begin(&l, LOG_INFO, EV_LISTEN);
-		log_cstr(&l, "listener", name);
-		log_addr(&l, "address", bound);
-		log_end(&l);
-	}
+	master_log_listeners(m);
 	if (!secret_random(m->ticket_key, sizeof(m->ticket_key)))
 		return err_set(err, "no random bytes for the ticket key");
 	m->counters = stat_create(s->workers + 2, err); /* directory, workers, master */
@@ -372,6 +403,10 @@ open_all(struct master *m, struct err *err)
 	for (unsigned i = 0; i < m->n; i++)
 		process_init(&m->processes[i], m->loop, i == 0 ? ROLE_DIRECTORY : ROLE_WORKER, i,
 		    &process_ops);
+	m->reload = reload_new(m);
+	if (!m->reload)
+		return err_set(err, "out of memory");
+	reaper_start(m->loop);
 	return 1;
 }
 
@@ -412,14 +447,19 @@ master_run(const struct master_options *o)
 	loop_timer_stop(&m->kill);
 	log_msg(LOG_INFO, EV_STOP, "all processes have ended");
 out:
+	reload_free(&m->reload);
 	for (unsigned i = 0; i < m->n; i++)
 		process_free(&m->processes[i]);
 	mem_free(m->processes);
+	reaper_stop();
 	loop_free(&m->loop);
 	listener_set_close(&m->listeners);
 	if (m->counters >= 0)
 		(void)close(m->counters);
 	secret_wipe(m->ticket_key, sizeof(m->ticket_key));
+	if (m->setup.snapshot)
+		log_setup(STDERR_FILENO, m->setup.snapshot->proxy.log_level,
+		    m->setup.snapshot->proxy.log_format, "master");
 	setup_free(&m->setup);
 	return m->status;
 }

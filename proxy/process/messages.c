@@ -84,6 +84,31 @@ inherit_unpack(struct slice payload, struct inherit *i)
 }
 
 void
+log_setting_pack(struct pack *k, const struct log_setting *s)
+{
+	pack_u8(k, (uint8_t)s->level);
+	pack_u8(k, (uint8_t)s->format);
+	pack_u8(k, s->fd);
+}
+
+bool
+log_setting_unpack(struct slice payload, struct log_setting *s)
+{
+	struct unpack u;
+	uint8_t level, format;
+
+	unpack_init(&u, payload);
+	level = unpack_u8(&u);
+	format = unpack_u8(&u);
+	s->fd = unpack_bool(&u);
+	if (!unpack_ok(&u) || level > LOG_DEBUG || format > LOG_JSON)
+		return false;
+	s->level = (enum log_level)level;
+	s->format = (enum log_format)format;
+	return true;
+}
+
+void
 begin_pack(struct pack *k, const struct begin *b)
 {
 	pack_u32(k, b->files);

@@ -26,38 +26,48 @@ on_mistake(void *arg, bool warning, const char *file, int line, const char *text
 		(void)fprintf(stderr, "%s: %s%s\n", file, warning ? "warning: " : "", text);
 }
 
+struct again {
+	snapshot_mistake_fn *fn;
+	void *arg;
+};
+
+/* What was told when it was built whole is not told a second time, but for what has gone wrong since. */
 static void
 on_mistake_again(void *arg, bool warning, const char *file, int line, const char *text)
 {
+	const struct again *a = arg;
+
 	if (!warning)
-		on_mistake(arg, warning, file, line, text);
+		a->fn(a->arg, warning, file, line, text);
+}
+
+static bool
+check_whole(struct config_files *files, const char *config, snapshot_mistake_fn *fn, void *arg)
+{
+	struct snapshot *s = snapshot_build(files, config, SNAPSHOT_CHECK, NULL, fn, arg);
+
+	if (!s)
+		return false;
+	snapshot_free(s); /* nobody else has it; and this may not be the loop's thread */
+	return true;
 }
 
 bool
 setup_check(struct config_files *files, const char *config)
 {
-	struct snapshot *s = snapshot_build(files, config, SNAPSHOT_CHECK, NULL, on_mistake, NULL);
-	bool ok = s != NULL;
-
-	snapshot_unref(&s);
-	return ok;
+	return check_whole(files, config, on_mistake, NULL);
 }
 
+/* A descriptor, stderr's when that is it; -1 and a reason. */
 static int
-open_log(struct setup *s, struct err *err)
+open_log(const struct proxy_settings *p, struct err *err)
 {
-	const struct proxy_settings *p = &s->snapshot->proxy;
+	int fd;
 
-	if (strcmp(p->log, "stderr") != 0) {
-		s->log_fd = open(p->log,
-		    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
-		if (s->log_fd < 0) {
-			s->log_fd = STDERR_FILENO;
-			return err_errno(err, errno, "log: %s", p->log);
-		}
-	}
-	log_setup(s->log_fd, p->log_level, p->log_format, "master");
-	return 1;
+	if (strcmp(p->log, "stderr") == 0)
+		return STDERR_FILENO;
+	fd = open(p->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+	return fd < 0 ? err_errno(err, errno, "log: %s", p->log) : fd;
 }
 
 static void
@@ -75,9 +85,9 @@ check_limits(const struct proxy_settings *p)
 }
 
 int
-setup_do(struct setup *s, const char *config, struct err *err)
+setup_read(struct setup *s, const char *config, snapshot_mistake_fn *fn, void *arg, struct err *err)
 {
-	const struct proxy_settings *p;
+	struct again again = { fn, arg };
 
 	*s = (struct setup){ .config = config, .log_fd = STDERR_FILENO };
 	if (strlen(config) >= INHERIT_PATH_MAX)
@@ -85,18 +95,66 @@ setup_do(struct setup *s, const char *config, struct err *err)
 	s->files = config_files_new(true);
 	if (!s->files)
 		return err_set(err, "out of memory");
-	if (!setup_check(s->files, config))
+	if (!check_whole(s->files, config, fn, arg))
 		return -1;
-	s->snapshot = snapshot_build(s->files, config, 0, NULL, on_mistake_again, NULL);
-	if (!s->snapshot)
+	s->snapshot = snapshot_build(s->files, config, 0, NULL, on_mistake_again, &again);
+	return s->snapshot ? 1 : -1;
+}
+
+static bool
+same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+int
+setup_compare(
+    struct setup *s, const struct setup *now, snapshot_mistake_fn *fn, void *arg, struct err *err)
+{
+	const struct proxy_settings *first = &now->started->proxy, *p = &s->snapshot->proxy;
+	char text[128];
+	struct {
+		const char *key;
+		bool same;
+	} fixed[] = {
+		{ "workers", p->workers == first->workers },
+		{ "user", same(p->user, first->user) },
+		{ "directory_user", same(p->directory_user, first->directory_user) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+		(void)str_fmt(text, sizeof(text),
+		    "%s: a reload does not change it, only a new start does", fixed[i].key);
+		if (!fixed[i].same)
+			fn(arg, true, s->config, 0, text);
+	}
+	memcpy(s->rights, now->rights, sizeof(s->rights));
+	s->log_fd = -1;
+	if (same(p->log, now->snapshot->proxy.log))
+		return 1;
+	s->log_fd = open_log(p, err);
+	return s->log_fd < 0 ? -1 : 1;
+}
+
+int
+setup_do(struct setup *s, const char *config, struct err *err)
+{
+	const struct proxy_settings *p;
+	int fd;
+
+	if (setup_read(s, config, on_mistake, NULL, err) < 0)
 		return -1;
+	s->started = snapshot_ref(s->snapshot);
 	p = &s->snapshot->proxy;
 	if (rights_resolve(p->user, &s->rights[ROLE_WORKER], err) < 0 ||
 	    rights_resolve(p->directory_user ? p->directory_user : p->user,
 		&s->rights[ROLE_DIRECTORY], err) < 0)
 		return -1;
-	if (open_log(s, err) < 0)
+	fd = open_log(p, err);
+	if (fd < 0)
 		return -1;
+	s->log_fd = fd;
+	log_setup(s->log_fd, p->log_level, p->log_format, "master");
 	if (p->user && !s->rights[ROLE_WORKER].drop)
 		log_msg(
 		    LOG_INFO, EV_START, "not started as root: user = %s has no effect", p->user);
@@ -107,13 +165,10 @@ setup_do(struct setup *s, const char *config, struct err *err)
 void
 setup_free(struct setup *s)
 {
-	if (s->log_fd > STDERR_FILENO) {
-		if (s->snapshot)
-			log_setup(STDERR_FILENO, s->snapshot->proxy.log_level,
-			    s->snapshot->proxy.log_format, "master");
+	if (s->log_fd > STDERR_FILENO)
 		(void)close(s->log_fd);
-		s->log_fd = STDERR_FILENO;
-	}
+	s->log_fd = STDERR_FILENO;
 	snapshot_unref(&s->snapshot);
+	snapshot_unref(&s->started);
 	config_files_free(&s->files);
 }

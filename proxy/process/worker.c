@@ -13,6 +13,7 @@
 #include "process/child.h"
 #include "process/learnt.h"
 #include "process/link.h"
+#include "process/prepare.h"
 #include "session/session.h"
 
 #define EMPTY_CHECK    0.05 /* seconds between two looks whether all is gone */
@@ -144,16 +145,18 @@ open_link(struct worker *w, int fd, struct err *err)
 /* --- clients */
 
 static void
-on_accept(void *arg, const char *name, int fd, const struct addr *peer, const struct addr *local)
+on_accept(void *arg, struct snapshot *of, const char *name, int fd, const struct addr *peer,
+    const struct addr *local)
 {
 	struct worker *w = arg;
-	const struct listen *listen = snapshot_listen(w->child->snapshot, name);
+	struct snapshot *snapshot = of ? of : w->child->snapshot;
+	const struct listen *listen = snapshot_listen(snapshot, name);
 	struct conn *conn = conn_new(w->conns, fd);
 
 	if (!conn)
 		return;
 	if (listen)
-		session_accept(w->sessions, listen, &conn, peer, local);
+		session_accept_under(w->sessions, snapshot, listen, &conn, peer, local);
 	else
 		conn_close(&conn, CONN_CLOSE);
 }
@@ -221,15 +224,26 @@ worker_create(struct child *c)
 	return w;
 }
 
+/* Every listener that came is one of the configuration that came with it. */
+static int
+listeners_fit(const struct snapshot *s, const struct acceptor *a,
+    const char *at(const struct acceptor *, unsigned), struct err *err)
+{
+	const char *name;
+
+	for (unsigned i = 0; (name = at(a, i)); i++)
+		if (!snapshot_listen(s, name))
+			return err_set(err, "there is no [listen %s]", name);
+	return 1;
+}
+
 static int
 worker_begin(struct child *c, struct err *err)
 {
 	struct worker *w = c->role;
-	const char *name;
 
-	for (unsigned i = 0; (name = acceptor_at(w->acceptor, i)); i++)
-		if (!snapshot_listen(c->snapshot, name))
-			return err_set(err, "there is no [listen %s]", name);
+	if (listeners_fit(c->snapshot, w->acceptor, acceptor_at, err) < 0)
+		return -1;
 	w->conns = conn_env_new(c->loop);
 	if (w->conns)
 		w->sessions = session_env_new(c->loop, w->conns, &hooks, w, c->inherit.workers);
@@ -247,6 +261,38 @@ worker_begin(struct child *c, struct err *err)
 	}
 	acceptor_start(w->acceptor);
 	return 1;
+}
+
+static int
+worker_check(struct child *c, const struct snapshot *fresh, struct err *err)
+{
+	const struct worker *w = c->role;
+
+	if (!w->acceptor) /* it accepts no more */
+		return 1;
+	return listeners_fit(fresh, w->acceptor, acceptor_offered_at, err);
+}
+
+static int
+worker_configure(struct child *c, struct snapshot *fresh, struct err *err)
+{
+	struct worker *w = c->role;
+
+	(void)err;
+	session_configure(w->sessions, fresh);
+	learnt_renew(&w->learnt, fresh);
+	if (w->acceptor)
+		acceptor_commit(w->acceptor, c->snapshot);
+	return 1;
+}
+
+static void
+worker_drop(struct child *c)
+{
+	struct worker *w = c->role;
+
+	if (w->acceptor)
+		acceptor_drop(w->acceptor);
 }
 
 static int
@@ -274,9 +320,13 @@ worker_message(struct child *c, struct ipc_message *m, struct err *err)
 
 	if (m->type == MSG_CHANNEL)
 		return take_channel(w, m, err);
-	if (m->type != MSG_LISTENERS || c->begun)
+	if (m->type != MSG_LISTENERS || (c->begun && !prepare_takes(c->prepare)))
 		return err_set(err, "unexpected message of type %u", m->type);
-	n = acceptor_take(w->acceptor, m, err);
+	if (!w->acceptor)
+		n = (int)m->n_fds; /* it accepts no more */
+	else
+		n = c->begun ? acceptor_offer(w->acceptor, m, err)
+			     : acceptor_take(w->acceptor, m, err);
 	if (n > 0)
 		c->n_listeners += (unsigned)n;
 	return n;
@@ -304,6 +354,9 @@ const struct child_ops worker_role = {
 	.create = worker_create,
 	.begin = worker_begin,
 	.message = worker_message,
+	.check = worker_check,
+	.configure = worker_configure,
+	.drop = worker_drop,
 	.stop = worker_stop,
 	.orphaned = worker_orphaned,
 	.destroy = worker_destroy,

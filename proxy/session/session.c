@@ -281,6 +281,14 @@ void
 session_accept(struct session_env *env, const struct listen *listen, struct conn **conn,
     const struct addr *peer, const struct addr *local)
 {
+	session_accept_under(env, env->snapshot, listen, conn, peer, local);
+}
+
+void
+session_accept_under(struct session_env *env, struct snapshot *snapshot,
+    const struct listen *listen, struct conn **conn, const struct addr *peer,
+    const struct addr *local)
+{
 	(void)local;
 	stat_inc(STAT_CONNECTIONS);
 	unsigned most = env->snapshot->proxy.max_sessions / env->share;
@@ -305,9 +313,9 @@ session_accept(struct session_env *env, const struct listen *listen, struct conn
 	s->began = loop_now(env->loop);
 	s->login = login;
 	login->session = s;
-	login->snapshot = snapshot_ref(env->snapshot);
+	login->snapshot = snapshot_ref(snapshot);
 	login->listen = listen;
-	size_t room = front_command_max(&env->snapshot->proxy);
+	size_t room = front_command_max(&snapshot->proxy);
 	buf_init(&login->in, room > CONN_WRITE_MAX ? room : CONN_WRITE_MAX, true);
 	frame_init(&login->frame, FRAME_CLIENT);
 	list_append(&env->logins, &s->node);

@@ -113,11 +113,14 @@ static struct ipc *near, *far;
 static struct listener_set *set;
 static unsigned accepted, stop_at;
 static char last_name[64];
+static struct snapshot *last_of;
 static bool free_in_handler;
 
 static void
-on_accept(void *arg, const char *name, int fd, const struct addr *peer, const struct addr *local)
+on_accept(void *arg, struct snapshot *of, const char *name, int fd, const struct addr *peer,
+    const struct addr *local)
 {
+	last_of = of;
 	CHECK(arg == &accepted);
 	CHECK(addr_is_set(peer) && addr_is_set(local));
 	CHECK(str_put(last_name, sizeof(last_name), slice_of(name)));
@@ -272,5 +275,124 @@ TEST(malformed_listeners_are_refused)
 	CHECK_INT(acceptor_take(acceptor, &m, &err), -1);
 	CHECK_STR(err.text, "malformed list of listeners");
 	close(m.fds[0]);
+	end();
+}
+
+/* --- a reload */
+
+/* Sends worker 2 what it has of @fresh. */
+static void
+offer(const struct listener_set *fresh, int n)
+{
+	struct err err = { "" };
+	struct ipc_message m;
+
+	CHECK_INT(listener_set_send(fresh, near, 2), n);
+	CHECK_INT(ipc_receive(far, &m, 5, &err), 1);
+	CHECK_INT(acceptor_offer(acceptor, &m, &err), n);
+}
+
+TEST(addresses_that_stay_keep_their_sockets)
+{
+	struct err err = { "" };
+	struct listener_set *fresh;
+	const struct addr *a, *b;
+	int fds[16];
+
+	begin();
+	acceptor_start(acceptor);
+	connect_many(2, ARRAY_SIZE(fds), fds);
+	fresh = listener_set_renew(set, two_listeners(), &err);
+	test_note("%s", err.text);
+	CHECK(fresh && !listener_set_differs(set, fresh));
+	for (size_t i = 0; i < 3; i++) {
+		(void)listener_set_at(set, i, &a);
+		(void)listener_set_at(fresh, i, &b);
+		CHECK(addr_eq(a, b));
+	}
+	offer(fresh, 3);
+	acceptor_commit(acceptor, &snapshot);
+	CHECK(acceptor_at(acceptor, 3) == NULL);
+	CHECK(acceptor_offered_at(acceptor, 0) == NULL);
+	listener_set_close(&set);
+	set = fresh;
+	run_for(0.2);
+	CHECK(accepted > 0);
+	CHECK(last_of == NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	end();
+}
+
+TEST(what_waits_at_a_listener_that_goes_is_accepted_under_its_configuration)
+{
+	struct snapshot old = { .refs = 1 }, one;
+	struct listener_set *fresh;
+	struct err err = { "" };
+	const struct addr *bound;
+	struct addr gone;
+	int fds[64];
+
+	begin();
+	acceptor_start(acceptor);
+	connect_many(2, ARRAY_SIZE(fds), fds);
+	(void)listener_set_at(set, 2, &bound);
+	gone = *bound;
+	one = *two_listeners();
+	one.n_listens = 1;
+	fresh = listener_set_renew(set, &one, &err);
+	CHECK(fresh && listener_set_differs(set, fresh));
+	offer(fresh, 2);
+	acceptor_commit(acceptor, &old);
+	CHECK_U64(old.refs, 2);
+	listener_set_close(&set);
+	set = fresh;
+	run_for(0.2);
+	CHECK(accepted > 0);
+	CHECK(last_of == &old);
+	CHECK_STR(last_name, "imaps");
+	CHECK(acceptor_at(acceptor, 2) == NULL); /* closed */
+	CHECK_U64(old.refs, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK(connect(fds[0], &gone.sa, addr_len(&gone)) < 0);
+	close(fds[0]);
+	end();
+}
+
+TEST(a_reload_that_is_dropped_changes_nothing)
+{
+	struct err err = { "" };
+	struct listener_set *fresh;
+
+	begin();
+	fresh = listener_set_renew(set, two_listeners(), &err);
+	CHECK(fresh != NULL);
+	offer(fresh, 3);
+	CHECK_STR(acceptor_offered_at(acceptor, 2), "imaps");
+	acceptor_drop(acceptor);
+	CHECK(acceptor_offered_at(acceptor, 0) == NULL);
+	CHECK_STR(acceptor_at(acceptor, 2), "imaps");
+	listener_set_close(&fresh);
+	end();
+}
+
+TEST(an_address_beside_one_of_ours_can_be_had)
+{
+	struct err err = { "" };
+	struct listener_set *fresh;
+	const struct addr *bound;
+	struct addr wide;
+	struct listen listen = { .name = "wide", .addrs = &wide, .n_addrs = 1 };
+	struct snapshot s = { .refs = 1, .listens = &listen, .n_listens = 1 };
+
+	begin();
+	(void)listener_set_at(set, 0, &bound);
+	CHECK(addr_parse_ip(&wide, SLICE("0.0.0.0"), addr_port(bound)));
+	fresh = listener_set_renew(set, &s, &err);
+	test_note("%s", err.text);
+	CHECK(fresh != NULL);
+	listener_set_close(&fresh);
 	end();
 }
