@@ -35,18 +35,25 @@ look_for(const char *p, size_t len)
 static const unsigned char *
 find(const unsigned char *p, size_t len, unsigned form)
 {
-	for (size_t i = 0; i + lens[form] <= len; i++) {
-		size_t k = 0;
+	const unsigned char *end = p + len, *at = p;
+	int first = (unsigned char)~inverted[form][0];
 
-		while (k < lens[form] && p[i + k] == (unsigned char)~inverted[form][k])
+	while ((size_t)(end - at) >= lens[form] && (at = memchr(at, first, (size_t)(end - at)))) {
+		size_t k = 1;
+
+		if ((size_t)(end - at) < lens[form])
+			break;
+		while (k < lens[form] && at[k] == (unsigned char)~inverted[form][k])
 			k++;
 		if (k == lens[form])
-			return p + i;
+			return at;
+		at++;
 	}
 	return NULL;
 }
 
-#define CHUNK ((size_t)1 << 20)
+#define CHUNK  ((size_t)1 << 20)
+#define SHADOW ((unsigned long)64 << 20)
 
 /* How often it is in writable memory; *where_r: the mapping of the last one. */
 static unsigned
@@ -65,6 +72,11 @@ count(char *where_r, size_t size)
 		char rights[8];
 
 		if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) != 3 || rights[1] != 'w')
+			continue;
+		if (to - from > 1ul << 30) /* a sanitizer's own, and empty for the most part */
+			continue;
+		/* A sanitizer's shadow, that holds no bytes of the program's. This test maps nothing as large. */
+		if (to - from > SHADOW)
 			continue;
 		for (unsigned long at = from; at < to; at += CHUNK) {
 			size_t want = to - at < CHUNK + 64 ? to - at : CHUNK + 64;
