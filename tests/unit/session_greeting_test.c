@@ -1,7 +1,7 @@
 /*
  * What a client is told before its login, and the commands that need none (RFC 9051 sections 6.1 and 6.2).
  * links: tests/unit/fake_loop.c tests/unit/fake_conn.c tests/unit/fake_tls.c tests/unit/script.c
- * links: tests/unit/session_world.c
+ * links: tests/unit/script_text.c tests/unit/session_world.c
  */
 #include "test.h"
 

@@ -1,7 +1,7 @@
 /*
  * Every bound of the dialogue before the login: at it, below it, above it.
  * links: tests/unit/fake_loop.c tests/unit/fake_conn.c tests/unit/fake_tls.c tests/unit/script.c
- * links: tests/unit/session_world.c
+ * links: tests/unit/script_text.c tests/unit/session_world.c
  */
 #include "test.h"
 

@@ -1,7 +1,7 @@
 /*
  * LOGIN and AUTHENTICATE in every form, up to what the store is told (RFC 9051 sections 6.2.2 and 6.2.3, RFC 4959).
  * links: tests/unit/fake_loop.c tests/unit/fake_conn.c tests/unit/fake_tls.c tests/unit/script.c
- * links: tests/unit/session_world.c
+ * links: tests/unit/script_text.c tests/unit/session_world.c
  */
 #include "test.h"
 

@@ -1,7 +1,7 @@
 /*
  * After the login: bytes both ways, ends, resets, backpressure, time-outs; and the line that says why it ended.
  * links: tests/unit/fake_loop.c tests/unit/fake_conn.c tests/unit/fake_tls.c tests/unit/script.c
- * links: tests/unit/session_world.c
+ * links: tests/unit/script_text.c tests/unit/session_world.c
  */
 #include "test.h"
 

@@ -1,7 +1,7 @@
 /*
  * After a login, however it ended, its password is nowhere in the memory of the process.
  * links: tests/unit/fake_loop.c tests/unit/fake_conn.c tests/unit/fake_tls.c tests/unit/script.c
- * links: tests/unit/session_world.c
+ * links: tests/unit/script_text.c tests/unit/session_world.c
  *
  * The password is made up when the test runs, and only its parts stand in this program: all that is writable is searched for
  * it, as it is and in base64, through /proc/self/mem. That of the peers in the test is theirs and wiped before.

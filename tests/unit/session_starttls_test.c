@@ -1,7 +1,7 @@
 /*
  * STARTTLS towards clients (RFC 9051 section 6.2.1): what was said in plaintext counts for nothing.
  * links: tests/unit/fake_loop.c tests/unit/fake_conn.c tests/unit/fake_tls.c tests/unit/script.c
- * links: tests/unit/session_world.c
+ * links: tests/unit/script_text.c tests/unit/session_world.c
  */
 #include "test.h"
 

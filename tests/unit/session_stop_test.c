@@ -1,7 +1,7 @@
 /*
  * Many sessions: what the worker hears of them, a directory that comes anew, and the end of all.
  * links: tests/unit/fake_loop.c tests/unit/fake_conn.c tests/unit/fake_tls.c tests/unit/script.c
- * links: tests/unit/session_world.c
+ * links: tests/unit/script_text.c tests/unit/session_world.c
  */
 #include "test.h"
 

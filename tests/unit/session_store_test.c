@@ -1,7 +1,7 @@
 /*
  * Which store is tried, and when another: candidates, addresses, what a store does before it is logged in to.
  * links: tests/unit/fake_loop.c tests/unit/fake_conn.c tests/unit/fake_tls.c tests/unit/script.c
- * links: tests/unit/session_world.c
+ * links: tests/unit/script_text.c tests/unit/session_world.c
  */
 #include "test.h"
 

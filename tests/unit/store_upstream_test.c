@@ -1,6 +1,7 @@
 /*
  * The dialogue with a store by itself: what its owner is told, and what a hostile store may do.
  * links: tests/unit/fake_loop.c tests/unit/fake_conn.c tests/unit/fake_tls.c tests/unit/script.c
+ * links: tests/unit/script_text.c
  *
  *      start [tls=MODE]        a dialogue with store1 begins
  *      login USER PASSWORD [AUTHZID]   credentials are given, "-" for an empty password; text as in script.h
