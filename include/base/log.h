@@ -42,8 +42,9 @@ enum log_format { LOG_LOGFMT, LOG_JSON };
 	X(ACCEPT_FAILED, "accept_failed")           /* no descriptor or memory for a connection */ \
 	X(DIRECTORY_LOST, "directory_lost")         /* a worker lost its directory */              \
 	X(DIRECTORY_BACK, "directory_back")                                                        \
-	X(INTERNAL, "internal") /* a broken invariant of one session */                            \
-	X(LOST, "log_lost")     /* lines that could not be written */
+	X(INTERNAL, "internal")         /* a broken invariant of one session */                    \
+	X(LOST, "log_lost")             /* lines that could not be written */                      \
+	X(SUPPRESSED, "log_suppressed") /* lines of a kind that came too often */
 
 enum log_event {
 #define X(id, text) EV_##id,
@@ -57,12 +58,30 @@ void log_setup(int fd, enum log_level level, enum log_format format, const char 
 bool log_wants(enum log_level level);
 
 /*
+ * @syslog: the descriptor is a datagram socket of a syslog daemon, and each line gets the head that RFC 3164 has, facility
+ * mail. @hash_users: log_user() writes pseudonyms. Both are off at first.
+ */
+void log_style(bool syslog, bool hash_users);
+
+/*
+ * Of events that a stranger or a dead store can cause as often as they like, at most @most lines a second of each kind are written
+ * by this process; 0, at first: no limit. The rest is counted, and told by one line when the second is over, with the next line of
+ * any kind or by log_tick(). @begun: called when lines begin to be left out, by who makes sure of log_tick() a second later; may
+ * be NULL.
+ */
+#define LOG_EVENTS_A_SECOND 50
+void log_limit(unsigned most, void (*begun)(void));
+/* Tells what is due. True: there is more, in a second or less. */
+bool log_tick(void);
+
+/*
  * One line in the making; lives on the stack. What does not fit is cut: a value at its end, between two
  * characters; a pair of which only a few bytes would be left is not there at all. Still a valid line.
  */
 struct log_line {
 	char text[4096];
 	size_t len;
+	enum log_level level;
 	bool off; /* level not wanted: nothing is formatted */
 };
 
@@ -70,6 +89,13 @@ void log_begin(struct log_line *l, enum log_level level, enum log_event event);
 void log_str(struct log_line *l, const char *key, struct slice value);
 void log_cstr(
     struct log_line *l, const char *key, const char *value); /* NULL: the key is left out */
+/*
+ * The name of a user: as it is or, with hash_users, a pseudonym that is the same for the same name in every process, run and
+ * machine ("h:" and 16 hexadecimal digits). NULL: the key is left out.
+ */
+void log_user(struct log_line *l, const char *key, const char *name);
+/* Why a user goes where: with hash_users without what is in parentheses, which may be a name. */
+void log_why(struct log_line *l, const char *key, const char *why);
 /* At most 1023 bytes of text. */
 void log_fmt(struct log_line *l, const char *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void log_u64(struct log_line *l, const char *key, uint64_t value);

@@ -31,7 +31,8 @@
 	X(LINGERS, "lingers", "connections closed after draining input")                           \
 	X(REFUSED, "refused", "connections refused for a limit or want of memory")                 \
 	X(BROKEN, "broken", "sessions ended by a broken invariant")                                \
-	X(LOG_LOST, "log_lost", "log lines that could not be written")
+	X(LOG_LOST, "log_lost", "log lines that could not be written")                             \
+	X(LOG_SUPPRESSED, "log_suppressed", "log lines left out because their kind came too often")
 
 #define STAT_GAUGES(X)                                                                             \
 	X(CLIENTS_NOW, "clients_now", "client connections open")                                   \

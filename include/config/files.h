@@ -5,6 +5,8 @@
 #ifndef CONFIG_FILES_H
 #define CONFIG_FILES_H
 
+#include <sys/stat.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -46,5 +48,11 @@ int config_files_read(struct config_files *f, enum config_file_kind kind, const 
  */
 const char *config_files_at(
     const struct config_files *f, size_t i, enum config_file_kind *kind_r, int *fd_r);
+
+/*
+ * What the file was like when it was opened by name, before it was read. False: it was received. (The descriptor may tell of a later
+ * time: files are also written in place.)
+ */
+bool config_files_stat(const struct config_files *f, size_t i, struct stat *st_r) MUST_CHECK;
 
 #endif

@@ -34,11 +34,13 @@ struct proxy_settings {
 	unsigned workers;           /* auto is resolved: one a processor */
 	const char *hostname;       /* for the greeting; never NULL */
 	const char *capability;     /* `capability =`: replaces the announced list; NULL: learnt */
-	const char *log;            /* "stderr" or a path */
+	const char *log;            /* "stderr", "syslog" or a path */
 	enum log_format log_format;
 	enum log_level log_level;
-	double login_timeout; /* seconds, as all times */
-	double idle_timeout;  /* 0: none */
+	bool log_hash_users;
+	double certificate_check_interval; /* 0: never */
+	double login_timeout;              /* seconds, as all times */
+	double idle_timeout;               /* 0: none */
 	double stop_timeout;
 	double auth_failure_delay;
 	unsigned max_sessions;                                      /* over all workers */

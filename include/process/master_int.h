@@ -1,5 +1,5 @@
 /*
- * process/master_int.h - the master's object, as its files share it: master.c (processes), reload.c. Nobody else's.
+ * process/master_int.h - the master's object, as its files share it: master.c (processes), reload.c, watch.c. Nobody else's.
  */
 #ifndef PROCESS_MASTER_INT_H
 #define PROCESS_MASTER_INT_H
@@ -10,6 +10,7 @@
 #include "process/supervise.h"
 
 struct reload;
+struct watch;
 
 struct master {
 	const struct master_options *options;
@@ -25,6 +26,7 @@ struct master {
 	int status;
 	struct loop_timer kill;
 	struct reload *reload;
+	struct watch *watch;
 };
 
 /* The log of the configuration in force: this process's, and told to all others. */

@@ -67,6 +67,7 @@ struct inherit {
 	enum log_level log_level;
 	enum log_format log_format;
 	bool log_fd; /* the log is the second descriptor, not stderr */
+	bool log_syslog, log_hash_users;
 	struct rights rights;
 	unsigned char ticket_key[TLS_TICKET_KEY]; /* workers; zeros for others */
 };
@@ -76,6 +77,7 @@ struct log_setting {
 	enum log_level level;
 	enum log_format format;
 	bool fd; /* to the descriptor that comes along, not stderr */
+	bool syslog, hash_users;
 };
 void log_setting_pack(struct pack *k, const struct log_setting *s);
 bool log_setting_unpack(struct slice payload, struct log_setting *s_r) MUST_CHECK;

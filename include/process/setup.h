@@ -5,6 +5,7 @@
 #define PROCESS_SETUP_H
 
 #include "config/snapshot.h"
+#include "process/logging.h"
 #include "process/messages.h"
 
 struct setup {
@@ -14,6 +15,7 @@ struct setup {
 	struct config_files *files; /* everything it names, open */
 	struct snapshot *snapshot;  /* settings only: no keys, no users files */
 	struct rights rights[ROLE_COUNT];
+	struct logging_place log_place;
 	int log_fd; /* stderr, or ours to close; -1: as before (setup_compare()) */
 };
 

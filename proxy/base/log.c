@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/stat.h"
 
 static struct {
@@ -29,6 +30,10 @@ static struct {
 	enum { TO_FILE, TO_PIPE, TO_SOCKET } kind; /* file: whatever is neither of the others */
 	bool torn;                                 /* the last write left half a line */
 	uint64_t lost;
+	bool syslog, hash_users;
+	unsigned most; /* lines a second of a limited kind; 0: as many as come */
+	void (*begun)(void);
+	bool suppressing; /* some kind has lines left out */
 } out = { .fd = STDERR_FILENO, .level = LOG_INFO, .format = LOG_LOGFMT, .role = "main" };
 
 static const char *const level_names[] = {
@@ -40,6 +45,29 @@ static const char *const event_names[] = {
 #undef X
 };
 _Static_assert(ARRAY_SIZE(event_names) == EV_COUNT, "a name for each event");
+
+/* What came of each kind within its second. */
+static struct {
+	time_t second; /* monotonic */
+	unsigned lines;
+	uint64_t left_out;
+} kinds[EV_COUNT];
+
+void
+log_style(bool syslog, bool hash_users)
+{
+	out.syslog = syslog;
+	out.hash_users = hash_users;
+	if (syslog)
+		tzset(); /* the head has local time, and a sandboxed process could not read the zone later */
+}
+
+void
+log_limit(unsigned most, void (*begun)(void))
+{
+	out.most = most;
+	out.begun = begun;
+}
 
 void
 log_setup(int fd, enum log_level level, enum log_format format, const char *role)
@@ -217,12 +245,128 @@ log_addr(struct log_line *l, const char *key, const struct addr *a)
 }
 
 void
+log_user(struct log_line *l, const char *key, const char *name)
+{
+	char text[24];
+	if (!name || !out.hash_users) {
+		log_cstr(l, key, name);
+		return;
+	}
+	if (l->off)
+		return;
+	(void)str_fmt(text, sizeof(text), "h:%016llx",
+	    (unsigned long long)hash_placement(SLICE("log_users"), slice_of(name)));
+	log_cstr(l, key, text);
+}
+
+void
+log_why(struct log_line *l, const char *key, const char *why)
+{
+	char text[1024];
+	const char *open = why && out.hash_users ? strstr(why, " (") : NULL;
+	const char *close = open ? strrchr(open, ')') : NULL;
+	if (!open) {
+		log_cstr(l, key, why);
+		return;
+	}
+	(void)str_fmt(text, sizeof(text), "%.*s%s", (int)(open - why), why, close ? close + 1 : "");
+	log_cstr(l, key, text);
+}
+
+/* --- how often */
+
+/* Whether others than us and the operator decide how often it happens. Lines that account for a login or a session are all there. */
+static bool
+limited(enum log_event event)
+{
+	switch (event) {
+	case EV_LOGIN_FAILED:
+	case EV_TLS_FAILED:
+	case EV_STARTTLS_INJECTION:
+	case EV_STORE_FAILED:
+	case EV_STORE_DIFFERS:
+	case EV_LOOKUP_FAILED:
+	case EV_RESOLVE_FAILED:
+	case EV_ACCEPT_FAILED:
+	case EV_INTERNAL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static time_t
+second_now(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec;
+}
+
+static void
+tell_left_out(enum log_event event)
+{
+	struct log_line l;
+	uint64_t n = kinds[event].left_out;
+	kinds[event].left_out = 0;
+	log_begin(&l, LOG_WARN, EV_SUPPRESSED);
+	log_cstr(&l, "suppressed", event_names[event]);
+	log_u64(&l, "count", n);
+	log_end(&l);
+}
+
+bool
+log_tick(void)
+{
+	time_t now = out.suppressing ? second_now() : 0;
+	if (!out.suppressing)
+		return false;
+	out.suppressing = false; /* also: log_begin() does not come back here */
+	bool more = false;
+	for (unsigned e = 0; e < EV_COUNT; e++) {
+		if (kinds[e].left_out > 0 && kinds[e].second != now)
+			tell_left_out((enum log_event)e);
+		more |= kinds[e].left_out > 0;
+	}
+	out.suppressing = more;
+	return more;
+}
+
+/* Whether a line of @event is one too many in this second. */
+static bool
+too_many(enum log_event event)
+{
+	if (out.most == 0 || !limited(event))
+		return false;
+	time_t now = second_now();
+	if (kinds[event].second != now) {
+		if (kinds[event].left_out > 0)
+			tell_left_out(event);
+		kinds[event].second = now;
+		kinds[event].lines = 0;
+	}
+	if (kinds[event].lines < out.most) {
+		kinds[event].lines++;
+		return false;
+	}
+	kinds[event].left_out++;
+	stat_inc(STAT_LOG_SUPPRESSED);
+	if (!out.suppressing && out.begun)
+		out.begun();
+	out.suppressing = true;
+	return true;
+}
+
+void
 log_begin(struct log_line *l, enum log_level level, enum log_event event)
 {
 	l->len = 0;
-	l->off = !log_wants(level);
+	l->level = level;
+	l->off = !log_wants(level) || too_many(event);
 	if (l->off)
 		return;
+	if (out.suppressing)
+		(void)log_tick();
 	if (out.format == LOG_JSON)
 		l->text[l->len++] = '{';
 	struct timespec now;
@@ -257,9 +401,33 @@ write_now(const char *p, size_t len)
 	return write(out.fd, p, len);
 }
 
+/* RFC 3164 as daemons take it from /dev/log: without a host name. The whole datagram is one line. */
 static bool
-write_line(const char *p, size_t len)
+write_syslog(enum log_level level, const char *p, size_t len)
 {
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
+		"Sep", "Oct", "Nov", "Dec" };
+	static const int severities[] = {
+		[LOG_ERROR] = 3, [LOG_WARN] = 4, [LOG_INFO] = 6, [LOG_DEBUG] = 7
+	};
+	char text[64 + sizeof(((struct log_line *)0)->text)];
+	struct tm tm;
+	time_t now = time(NULL);
+	(void)localtime_r(&now, &tm);
+	(void)str_fmt(text, sizeof(text),
+	    "<%d>%s %2d %02d:%02d:%02d sallyport[%d]: ", (2 << 3) + severities[level],
+	    months[tm.tm_mon], tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)getpid());
+	size_t head = strlen(text);
+	len--; /* without the line end */
+	memcpy(text + head, p, len);
+	return send(out.fd, text, head + len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)(head + len);
+}
+
+static bool
+write_line(enum log_level level, const char *p, size_t len)
+{
+	if (out.syslog)
+		return write_syslog(level, p, len);
 	struct pollfd pfd = { .fd = out.fd, .events = POLLOUT };
 	if (out.fd < 0 || poll(&pfd, 1, 0) != 1 || pfd.revents != POLLOUT)
 		return false;
@@ -291,10 +459,10 @@ log_end(struct log_line *l)
 		if (out.format == LOG_JSON)
 			note.text[note.len++] = '}';
 		note.text[note.len++] = '\n';
-		if (!write_line(note.text, note.len))
+		if (!write_line(LOG_ERROR, note.text, note.len))
 			out.lost = lost;
 	}
-	if (out.lost > 0 || !write_line(l->text, l->len)) {
+	if (out.lost > 0 || !write_line(l->level, l->text, l->len)) {
 		out.lost++;
 		stat_inc(STAT_LOG_LOST);
 	}

@@ -118,6 +118,9 @@ build_proxy(struct build *b)
 	p->log = build_str(b, slice_of(document_text(SECTION_PROXY, s, "log")));
 	p->log_format = (enum log_format)document_word(SECTION_PROXY, s, "log_format");
 	p->log_level = (enum log_level)document_word(SECTION_PROXY, s, "log_level");
+	p->log_hash_users = document_word(SECTION_PROXY, s, "log_users") == 1;
+	p->certificate_check_interval =
+	    document_number(SECTION_PROXY, s, "certificate_check_interval");
 	p->login_timeout = document_number(SECTION_PROXY, s, "login_timeout");
 	p->idle_timeout = document_number(SECTION_PROXY, s, "idle_timeout");
 	p->stop_timeout = document_number(SECTION_PROXY, s, "stop_timeout");

@@ -24,6 +24,8 @@ struct entry {
 	enum config_file_kind kind;
 	char *path;
 	int fd;
+	bool opened; /* by name, when it was like @st */
+	struct stat st;
 };
 
 struct config_files {
@@ -116,6 +118,8 @@ entry_open(struct config_files *f, enum config_file_kind kind, const char *path,
 	if (!config_files_add(f, kind, path, fd))
 		return err_set(err, "cannot open %s: too many files (%d at most) or out of memory",
 		    path, CONFIG_FILES_MAX);
+	f->entries[f->n - 1].opened = true;
+	f->entries[f->n - 1].st = st;
 	return fd;
 }
 
@@ -168,4 +172,13 @@ config_files_at(const struct config_files *f, size_t i, enum config_file_kind *k
 	*kind_r = f->entries[i].kind;
 	*fd_r = f->entries[i].fd;
 	return f->entries[i].path;
+}
+
+bool
+config_files_stat(const struct config_files *f, size_t i, struct stat *st)
+{
+	if (i >= f->n || !f->entries[i].opened)
+		return false;
+	*st = f->entries[i].st;
+	return true;
 }

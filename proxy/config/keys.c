@@ -61,11 +61,11 @@ const struct config_key config_keys[] = {
 	{ .section = SECTION_PROXY,
 	    .name = "log",
 	    .type = TYPE_PATH,
-	    .words = "stderr",
-	    .planned_words = "syslog",
+	    .words = "stderr | syslog",
 	    .preset = "stderr",
-	    .help = "Where the log goes: standard error, or a file, which is opened by the "
-		    "master and appended to." },
+	    .help = "Where the log goes: standard error; the syslog daemon behind `/dev/log`, as "
+		    "facility mail; or a file, which is opened by the master, appended to, and "
+		    "opened anew on SIGUSR1." },
 	{ .section = SECTION_PROXY,
 	    .name = "log_format",
 	    .type = TYPE_WORD,
@@ -79,6 +79,23 @@ const struct config_key config_keys[] = {
 	    .preset = "info",
 	    .help = "The least important lines that are written. Logins and ends of sessions are "
 		    "`info`." },
+	{ .section = SECTION_PROXY,
+	    .name = "log_users",
+	    .type = TYPE_WORD,
+	    .words = "full | hash",
+	    .preset = "full",
+	    .help = "User names in the log: as they are, or as `h:` and 16 hexadecimal digits, the "
+		    "same for the same name in every line, run and machine. That keeps names out "
+		    "of sight; whoever has a list of names can still find out which is which." },
+	{ .section = SECTION_PROXY,
+	    .name = "certificate_check_interval",
+	    .type = TYPE_DURATION,
+	    .preset = "0",
+	    .min = 0,
+	    .max = DAY,
+	    .help = "How often the master looks whether a certificate or key in use has changed on "
+		    "disk; then the whole configuration is read again, as on SIGHUP. 0 is never: "
+		    "who renews certificates sends SIGHUP." },
 	{ .section = SECTION_PROXY,
 	    .name = "login_timeout",
 	    .type = TYPE_DURATION,
@@ -167,8 +184,6 @@ const struct config_key config_keys[] = {
 	    .min = 1,
 	    .max = 1000,
 	    .help = "Failed logins on one connection before the client is sent away." },
-	PLANNED(
-	    SECTION_PROXY, "log_users", TYPE_WORD, "User names in the log: in full, or hashed."),
 	PLANNED(SECTION_PROXY, "control", TYPE_PATH, "The control socket."),
 	PLANNED(SECTION_PROXY, "http", TYPE_TEXT, "Where metrics and status are served."),
 	PLANNED(SECTION_PROXY, "drain_timeout", TYPE_DURATION,

@@ -286,7 +286,7 @@ question_lookup_failed(struct question *q, const char *source, const struct err 
 	struct log_line l;
 
 	log_begin(&l, LOG_ERROR, EV_LOOKUP_FAILED);
-	log_str(&l, "user", slice_of(q->key));
+	log_user(&l, "user", q->key);
 	log_cstr(&l, "lookup", source);
 	log_cstr(&l, "error", err->text);
 	log_end(&l);

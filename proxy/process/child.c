@@ -18,6 +18,7 @@
 #include "base/secret.h"
 #include "base/stat.h"
 #include "process/bundle.h"
+#include "process/logging.h"
 #include "process/prepare.h"
 #include "process/reaper.h"
 #include "process/rights.h"
@@ -64,6 +65,7 @@ take_inherit(struct child *c, struct ipc_message *m, struct err *err)
 	c->log_fd = i->log_fd ? message_take_fd(m, 1) : -1;
 	log_setup(c->log_fd >= 0 ? c->log_fd : STDERR_FILENO, i->log_level, i->log_format,
 	    role_name(i->role));
+	log_style(i->log_syslog, i->log_hash_users);
 	counters = message_take_fd(m, 0);
 	if (rights_drop(&i->rights, err) < 0 || rights_lock(i->role, err) < 0) {
 		(void)close(counters);
@@ -132,6 +134,7 @@ take_log(struct child *c, struct ipc_message *m, struct err *err)
 	c->log_fd = s.fd ? message_take_fd(m, 0) : -1;
 	log_setup(c->log_fd >= 0 ? c->log_fd : STDERR_FILENO, s.level, s.format,
 	    role_name(c->inherit.role));
+	log_style(s.syslog, s.hash_users);
 	if (old >= 0)
 		(void)close(old);
 	return 1;
@@ -263,6 +266,7 @@ child_main(const struct child_ops *ops)
 	}
 	loop_signal(c.loop, SIGTERM, on_terminate, &c);
 	reaper_start(c.loop);
+	logging_start(c.loop);
 	loop_run(c.loop);
 	status = c.failed ? 1 : 0;
 out:
@@ -271,6 +275,7 @@ out:
 	prepare_free(&c.prepare);
 	snapshot_unref(&c.snapshot);
 	reaper_stop();
+	logging_stop();
 	config_files_free(&c.files);
 	ipc_close(&c.master);
 	loop_free(&c.loop);

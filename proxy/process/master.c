@@ -18,6 +18,7 @@
 #include "base/stat.h"
 #include "process/bundle.h"
 #include "process/reaper.h"
+#include "process/watch.h"
 
 #define KILL_SECONDS 2.0 /* past the time that children have to end */
 
@@ -127,6 +128,8 @@ send_inherit(struct master *m, struct process *p)
 		.log_level = s->log_level,
 		.log_format = s->log_format,
 		.log_fd = m->setup.log_fd != STDERR_FILENO,
+		.log_syslog = logging_is_syslog(s->log),
+		.log_hash_users = s->log_hash_users,
 		.rights = m->setup.rights[p->role],
 	};
 	struct pack k;
@@ -203,6 +206,7 @@ all_ready(struct master *m)
 	}
 	m->running = true;
 	log_msg(LOG_INFO, EV_READY, "%u workers and the directory", m->n - 1);
+	watch_configure(m->watch);
 	reload_ready(m->reload);
 }
 
@@ -304,6 +308,29 @@ static const struct process_ops process_ops = {
 	.restart = on_restart,
 };
 
+/* A file that was moved away, as rotation does, gets its name again. */
+static void
+reopen_log(struct master *m)
+{
+	const char *log = m->setup.snapshot->proxy.log;
+	struct logging_place place;
+	struct err err = { "" };
+	int old = m->setup.log_fd;
+	int fd = logging_open(log, &place, &err);
+
+	if (fd < 0) {
+		log_msg(LOG_ERROR, EV_CONFIG, "%s: the old one goes on", err.text);
+		return;
+	}
+	if (fd == STDERR_FILENO)
+		return;
+	m->setup.log_fd = fd;
+	m->setup.log_place = place;
+	master_send_log(m);
+	(void)close(old);
+	log_msg(LOG_INFO, EV_START, "the log was opened anew");
+}
+
 static void
 on_signal(int signum, void *arg)
 {
@@ -326,6 +353,9 @@ on_signal(int signum, void *arg)
 	case SIGHUP:
 		if (!master_reload(m, NULL, NULL))
 			log_msg(LOG_WARN, EV_RELOAD, "no reload while the proxy is being stopped");
+		break;
+	case SIGUSR1:
+		reopen_log(m);
 		break;
 	default:
 		log_msg(LOG_WARN, EV_CONFIG, "signal %s has no meaning in this version: ignored",
@@ -356,12 +386,17 @@ master_send_log(struct master *m)
 	const struct proxy_settings *s = &m->setup.snapshot->proxy;
 	int fd = m->setup.log_fd;
 	struct log_setting setting = {
-		.level = s->log_level, .format = s->log_format, .fd = fd != STDERR_FILENO
+		.level = s->log_level,
+		.format = s->log_format,
+		.fd = fd != STDERR_FILENO,
+		.syslog = logging_is_syslog(s->log),
+		.hash_users = s->log_hash_users,
 	};
 	char memory[16];
 	struct pack k;
 
 	log_setup(fd, s->log_level, s->log_format, "master");
+	log_style(setting.syslog, setting.hash_users);
 	pack_init(&k, memory, sizeof(memory));
 	log_setting_pack(&k, &setting);
 	for (unsigned i = 0; i < m->n; i++) {
@@ -404,9 +439,11 @@ open_all(struct master *m, struct err *err)
 		process_init(&m->processes[i], m->loop, i == 0 ? ROLE_DIRECTORY : ROLE_WORKER, i,
 		    &process_ops);
 	m->reload = reload_new(m);
-	if (!m->reload)
+	m->watch = watch_new(m);
+	if (!m->reload || !m->watch)
 		return err_set(err, "out of memory");
 	reaper_start(m->loop);
+	logging_start(m->loop);
 	return 1;
 }
 
@@ -448,15 +485,18 @@ master_run(const struct master_options *o)
 	log_msg(LOG_INFO, EV_STOP, "all processes have ended");
 out:
 	reload_free(&m->reload);
+	watch_free(&m->watch);
 	for (unsigned i = 0; i < m->n; i++)
 		process_free(&m->processes[i]);
 	mem_free(m->processes);
 	reaper_stop();
+	logging_stop();
 	loop_free(&m->loop);
 	listener_set_close(&m->listeners);
 	if (m->counters >= 0)
 		(void)close(m->counters);
 	secret_wipe(m->ticket_key, sizeof(m->ticket_key));
+	log_style(false, false);
 	if (m->setup.snapshot)
 		log_setup(STDERR_FILENO, m->setup.snapshot->proxy.log_level,
 		    m->setup.snapshot->proxy.log_format, "master");

@@ -29,6 +29,8 @@ inherit_pack(struct pack *k, const struct inherit *i)
 	pack_u8(k, (uint8_t)i->log_level);
 	pack_u8(k, (uint8_t)i->log_format);
 	pack_u8(k, i->log_fd);
+	pack_u8(k, i->log_syslog);
+	pack_u8(k, i->log_hash_users);
 	pack_u8(k, i->rights.drop);
 	pack_u32(k, i->rights.uid);
 	pack_u32(k, i->rights.gid);
@@ -64,6 +66,8 @@ inherit_unpack(struct slice payload, struct inherit *i)
 	level = unpack_u8(&u);
 	format = unpack_u8(&u);
 	i->log_fd = unpack_bool(&u);
+	i->log_syslog = unpack_bool(&u);
+	i->log_hash_users = unpack_bool(&u);
 	i->rights.drop = unpack_bool(&u);
 	i->rights.uid = unpack_u32(&u);
 	i->rights.gid = unpack_u32(&u);
@@ -89,6 +93,8 @@ log_setting_pack(struct pack *k, const struct log_setting *s)
 	pack_u8(k, (uint8_t)s->level);
 	pack_u8(k, (uint8_t)s->format);
 	pack_u8(k, s->fd);
+	pack_u8(k, s->syslog);
+	pack_u8(k, s->hash_users);
 }
 
 bool
@@ -101,6 +107,8 @@ log_setting_unpack(struct slice payload, struct log_setting *s)
 	level = unpack_u8(&u);
 	format = unpack_u8(&u);
 	s->fd = unpack_bool(&u);
+	s->syslog = unpack_bool(&u);
+	s->hash_users = unpack_bool(&u);
 	if (!unpack_ok(&u) || level > LOG_DEBUG || format > LOG_JSON)
 		return false;
 	s->level = (enum log_level)level;

@@ -19,6 +19,7 @@
 #include "process/bundle.h"
 #include "process/master_int.h"
 #include "process/told.h"
+#include "process/watch.h"
 
 #define PREPARE_SECONDS 120.0 /* for reading and building; a child that takes longer hangs */
 #define COMMIT_SECONDS  10.0
@@ -133,7 +134,7 @@ static bool
 log_differs(const struct proxy_settings *x, const struct proxy_settings *y)
 {
 	return x->log_level != y->log_level || x->log_format != y->log_format ||
-	       strcmp(x->log, y->log) != 0;
+	       x->log_hash_users != y->log_hash_users || strcmp(x->log, y->log) != 0;
 }
 
 static void
@@ -171,6 +172,7 @@ commit(struct reload *r)
 	setup_free(&old);
 	listener_set_close(
 	    &listeners); /* descriptors: workers hold theirs until the queues are empty */
+	watch_configure(m->watch);
 	if (moved) {
 		master_log_listeners(m);
 		if (m->options->address_file &&

@@ -58,18 +58,6 @@ setup_check(struct config_files *files, const char *config)
 	return check_whole(files, config, on_mistake, NULL);
 }
 
-/* A descriptor, stderr's when that is it; -1 and a reason. */
-static int
-open_log(const struct proxy_settings *p, struct err *err)
-{
-	int fd;
-
-	if (strcmp(p->log, "stderr") == 0)
-		return STDERR_FILENO;
-	fd = open(p->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
-	return fd < 0 ? err_errno(err, errno, "log: %s", p->log) : fd;
-}
-
 static void
 check_limits(const struct proxy_settings *p)
 {
@@ -130,9 +118,10 @@ setup_compare(
 	}
 	memcpy(s->rights, now->rights, sizeof(s->rights));
 	s->log_fd = -1;
+	s->log_place = now->log_place;
 	if (same(p->log, now->snapshot->proxy.log))
 		return 1;
-	s->log_fd = open_log(p, err);
+	s->log_fd = logging_open(p->log, &s->log_place, err);
 	return s->log_fd < 0 ? -1 : 1;
 }
 
@@ -150,11 +139,12 @@ setup_do(struct setup *s, const char *config, struct err *err)
 	    rights_resolve(p->directory_user ? p->directory_user : p->user,
 		&s->rights[ROLE_DIRECTORY], err) < 0)
 		return -1;
-	fd = open_log(p, err);
+	fd = logging_open(p->log, &s->log_place, err);
 	if (fd < 0)
 		return -1;
 	s->log_fd = fd;
 	log_setup(s->log_fd, p->log_level, p->log_format, "master");
+	log_style(logging_is_syslog(p->log), p->log_hash_users);
 	if (p->user && !s->rights[ROLE_WORKER].drop)
 		log_msg(
 		    LOG_INFO, EV_START, "not started as root: user = %s has no effect", p->user);

@@ -180,7 +180,7 @@ log_login(struct session *s)
 	log_cstr(&l, "store",
 	    addr_format(at, &login->answer->candidates[login->candidate].addrs[login->address]));
 	log_cstr(&l, "store_tls", facts.tls ? facts.version : "none");
-	log_cstr(&l, "why", login->answer->reason);
+	log_why(&l, "why", login->answer->reason);
 	log_seconds(&l, "took", loop_now(s->env->loop) - login->began);
 	log_end(&l);
 }
@@ -313,7 +313,7 @@ on_failed(void *arg, enum fail why, const struct err *err)
 	char at[ADDR_TEXT], id[17];
 	log_begin(&l, LOG_WARN, EV_STORE_FAILED);
 	log_cstr(&l, "session", session_id_text(s, id));
-	log_cstr(&l, "user", login->answer->key);
+	log_user(&l, "user", login->answer->key);
 	log_cstr(&l, "backend", login->backend.name);
 	log_cstr(&l, "store",
 	    addr_format(at, &login->answer->candidates[login->candidate].addrs[login->address]));

@@ -55,9 +55,9 @@ session_log_who(struct session *s, struct log_line *l)
 	char id[17];
 	log_cstr(l, "session", session_id_text(s, id));
 	if (s->user)
-		log_cstr(l, "user", s->user);
+		log_user(l, "user", s->user);
 	else if (s->login && s->login->user[0] != '\0')
-		log_cstr(l, "user", s->login->user);
+		log_user(l, "user", s->login->user);
 	log_addr(l, "client", &s->peer);
 	log_cstr(l, "listener", s->login ? s->login->listen->name : s->listener);
 	if (s->client) {

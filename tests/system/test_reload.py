@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -286,6 +287,95 @@ class Reload(Case):
             # the shortest of three: others run on this machine, too
             self.assertLess(min(float(e["longest_turn"]) for e in lines), 0.010)
         self.login(proxy, "bob").logout()
+
+
+    def test_the_log_is_opened_anew(self):
+        proxy = self.fresh()
+        os.rename(proxy.log, proxy.log + ".1")
+        proxy.process.send_signal(signal.SIGUSR1)
+        until(lambda: os.path.exists(proxy.log) and proxy.find_log(event="start"), "the new log")
+        self.login(proxy, "bob").logout()
+        proxy.wait_log(event="login", user="bob")
+        proxy.wait_log(event="session_end", user="bob")
+        proxy.log += ".1"
+        self.assertFalse(proxy.find_log(event="login"))
+
+    def test_users_are_hashed_in_the_log(self):
+        users = self.world.users("alice store\nbob store\n", "hashed")
+        proxy = self.fresh(self.body.replace("default = store", f"lookup = file:{users}"))
+        proxy.change(("[proxy]\n", "[proxy]\nlog_users = hash\n"))
+        proxy.reload()
+        self.login(proxy).logout()
+        self.login(proxy, "bob").logout()
+        self.login(proxy).logout()
+        ends = proxy.wait_log(3, event="session_end")
+        self.assertEqual({len(e["user"]) for e in ends}, {18})
+        self.assertEqual(len({e["user"] for e in ends}), 2)
+        self.assertNotIn("alice", open(proxy.log).read())
+        self.assertIn("-> store", proxy.find_log(event="login")[0]["why"])
+
+    def test_failures_are_counted_not_repeated(self):
+        proxy = self.fresh()
+        for _ in range(300):
+            with socket.create_connection(proxy.address("imaps")) as sock:
+                sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                sock.recv(100)
+        left = proxy.wait_log(event="log_suppressed", suppressed="tls_failed")
+        self.assertGreater(int(left["count"]), 0)
+        until(lambda: len(proxy.find_log(event="tls_failed")) + sum(
+            int(e["count"]) for e in proxy.find_log(event="log_suppressed")) == 300, "all are accounted for")
+        self.assertEqual(len(proxy.wait_log(300, event="session_end")), 300)
+
+    def test_a_changed_certificate_is_noticed(self):
+        paths = [self.world.work.file(name) for name in ("noticed.pem", "noticed.key")]
+        for path, source in zip(paths, self.world.ca.issue("first")):
+            shutil.copy(source, path)
+        proxy = self.fresh(certificate_check_interval="500ms")
+        proxy.change(*zip(self.world.certificate("proxy"), paths))
+        proxy.reload()
+
+        def seen():
+            with Imap(proxy.address("imaps"), "implicit", self.world.context()) as client:
+                return client.sock.getpeercert(binary_form=True)
+        first = seen()
+        for path, source in zip(paths, self.world.ca.issue("second")):
+            shutil.copy(source, path)
+            time.sleep(0.7)  # in between, chain and key do not fit
+        until(lambda: seen() != first, "the new certificate")
+        self.assertTrue(proxy.find_log(event="reload", result="refused"))
+
+    def test_syslog(self):
+        if os.geteuid() != 0 or os.path.exists("/dev/log"):
+            self.skipTest("/dev/log cannot be ours")
+        def listening():
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            sock.bind("/dev/log")
+            os.chmod("/dev/log", 0o666)
+            sock.settimeout(10)
+            return sock
+        daemon = listening()
+        try:
+            proxy = self.fresh()
+            proxy.change((f"log = {proxy.log}", "log = syslog"))
+            proxy.process.send_signal(signal.SIGHUP)
+            def wait(what):
+                while what not in (line := daemon.recv(8192)):
+                    self.assertRegex(line, rb"^<2[0-3]>[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d "
+                                     rb"sallyport\[\d+\]: ts=\S+ [^\n]*$")
+            wait(b"result=done")
+            self.login(proxy).logout()
+            wait(b"event=session_end")
+            daemon.close()
+            os.unlink("/dev/log")
+            self.login(proxy).logout()  # nobody waits for a log
+            daemon = listening()
+            time.sleep(1.5)
+            self.login(proxy).logout()
+            wait(b"event=log_lost")
+            wait(b"event=session_end")
+        finally:
+            daemon.close()
+            os.unlink("/dev/log")
 
 
 class Peer:

@@ -952,3 +952,99 @@ TEST(a_failed_assert_says_where_and_ends_the_process)
 	CHECK(value_of("msg") && strstr(value_of("msg")->text, "base_log_test.c:") &&
 	      strstr(value_of("msg")->text, "1 + 1 == 3"));
 }
+
+/* --- users and floods */
+
+static unsigned begun;
+
+static void
+on_begun(void)
+{
+	begun++;
+}
+
+static void
+say(enum log_event event)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_WARN, event);
+	log_cstr(&l, "n", "1");
+	log_end(&l);
+}
+
+TEST(users_have_pseudonyms_that_are_always_the_same)
+{
+	struct log_line l;
+	const char *names[] = { "alice", "bob", "alice" };
+	char seen[3][32];
+
+	for (unsigned i = 0; i < 3; i++) {
+		log_to_pipe(LOG_INFO, LOG_LOGFMT);
+		log_style(false, true);
+		log_begin(&l, LOG_INFO, EV_LOGIN);
+		log_user(&l, "user", names[i]);
+		log_user(&l, "nobody", NULL);
+		log_why(&l, "why", "file:/u:3 (@a) b) -> pool");
+		log_end(&l);
+		read_line();
+		CHECK(memmem(line, line_len, names[i], strlen(names[i])) == NULL);
+		CHECK(memmem(line, line_len, "nobody", 6) == NULL);
+		CHECK_VALUE("why", "file:/u:3 -> pool");
+		const char *at = memmem(line, line_len, "user=h:", 7);
+		CHECK(at != NULL);
+		CHECK(str_put(seen[i], sizeof(seen[i]), (struct slice){ at + 5, 18 }));
+	}
+	CHECK_STR(seen[0], seen[2]);
+	CHECK(strcmp(seen[0], seen[1]) != 0);
+	CHECK_STR(seen[0], "h:a89cbd8280e8024d");
+	log_style(false, false);
+	log_to_pipe(LOG_INFO, LOG_LOGFMT);
+	log_begin(&l, LOG_INFO, EV_LOGIN);
+	log_user(&l, "user", "alice");
+	log_why(&l, "why", "file:/u:3 (alice)");
+	log_end(&l);
+	read_line();
+	CHECK_VALUE("user", "alice");
+	CHECK_VALUE("why", "file:/u:3 (alice)");
+}
+
+TEST(a_flood_of_failures_is_counted)
+{
+	unsigned before = (unsigned)stat_get(STAT_LOG_SUPPRESSED), left;
+
+	log_to_pipe(LOG_INFO, LOG_LOGFMT);
+	log_limit(3, on_begun);
+	for (unsigned i = 0; i < 20; i++)
+		say(EV_TLS_FAILED);
+	for (unsigned i = 0; i < 20; i++)
+		say(EV_SESSION_END); /* accounts for a session: never left out */
+	left = (unsigned)stat_get(STAT_LOG_SUPPRESSED) - before;
+	CHECK(left >= 14 && left <= 17); /* a second may have ended within */
+	CHECK(begun >= 1);
+	while (log_tick())
+		usleep(50000);
+	log_limit(0, NULL);
+	unsigned failed = 0, ends = 0, told = 0;
+	for (;;) {
+		struct pollfd pfd = { .fd = pipes[0], .events = POLLIN };
+		static char text[65536];
+		ssize_t n = poll(&pfd, 1, 0) == 1 ? read(pipes[0], text, sizeof(text) - 1) : 0;
+
+		if (n <= 0)
+			break;
+		text[n] = '\0';
+		for (char *p = text, *next; (next = strchr(p, '\n')); p = next + 1) {
+			*next = '\0';
+			failed += strstr(p, "event=tls_failed") != NULL;
+			ends += strstr(p, "event=session_end") != NULL;
+			char *count =
+			    strstr(p, "event=log_suppressed suppressed=tls_failed count=");
+			if (count)
+				told += (unsigned)strtoul(strrchr(count, '=') + 1, NULL, 10);
+		}
+	}
+	CHECK_U64(ends, 20);
+	CHECK_U64(failed + told, 20);
+	CHECK_U64(told, left);
+}
