@@ -11,6 +11,16 @@
 #define NORETURN               __attribute__((noreturn))
 #define UNUSED                 __attribute__((unused))
 
+/* Whether this is a build with sanitizers, which want a little more of the system. */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The structure of type @type whose member @member is at @ptr. */

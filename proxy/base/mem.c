@@ -17,14 +17,7 @@
 #include "base/list.h"
 #include "base/secret.h"
 
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-#define PLAIN_OBJECTS 1 /* each object from malloc, so that the sanitizer sees its life */
-#else
-#define PLAIN_OBJECTS 0
-#endif
+#define PLAIN_OBJECTS SANITIZED /* each object from malloc, so that the sanitizer sees its life */
 
 #define SLAB_SIZE  ((size_t)65536)
 #define SLAB_MAGIC 0x51ab51abu

@@ -67,7 +67,7 @@ take_inherit(struct child *c, struct ipc_message *m, struct err *err)
 	    role_name(i->role));
 	log_style(i->log_syslog, i->log_hash_users);
 	counters = message_take_fd(m, 0);
-	if (rights_drop(&i->rights, err) < 0 || rights_lock(i->role, err) < 0) {
+	if (rights_drop(&i->rights, err) < 0 || rights_lock(err) < 0) {
 		(void)close(counters);
 		return err_prefix(err, "rights");
 	}

@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int
@@ -44,15 +46,55 @@ rights_resolve(const char *user, struct rights *r, struct err *err)
 	return 1;
 }
 
-int
-rights_drop(const struct rights *r, struct err *err)
+/* --- capabilities */
+
+static int
+capabilities(bool set, struct __user_cap_data_struct data[2])
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+
+	return (int)syscall(set ? SYS_capset : SYS_capget, &header, data);
+}
+
+/*
+ * While still root. Who lacks the right to (an ordinary user, a service without CAP_SETPCAP) keeps the set, which
+ * means nothing to a process that gets no new privileges.
+ */
+static int
+empty_bounding_set(struct err *err)
+{
+	for (unsigned long c = 0; prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++)
+		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0 && errno != EPERM)
+			return err_errno(err, errno, "capability %lu", c);
+	return 1;
+}
+
+/* The ambient set empties with the others. */
+static int
+drop_capabilities(struct err *err)
+{
+	struct __user_cap_data_struct data[2];
+
+	memset(data, 0, sizeof(data));
+	if (capabilities(true, data) != 0)
+		return err_errno(err, errno, "capset");
+	if (capabilities(false, data) != 0)
+		return err_errno(err, errno, "capget");
+	for (int i = 0; i < 2; i++)
+		if (data[i].effective || data[i].permitted || data[i].inheritable)
+			return err_set(err, "still capable of something");
+	return 1;
+}
+
+/* --- users */
+
+static int
+change_user(const struct rights *r, struct err *err)
 {
 	gid_t groups[INHERIT_GROUPS_MAX];
 	uid_t u[3];
 	gid_t g[3];
 
-	if (!r->drop)
-		return geteuid() == 0 ? err_set(err, "still root") : 1;
 	for (uint32_t i = 0; i < r->n_groups; i++)
 		groups[i] = r->groups[i];
 	if (setgroups(r->n_groups, groups) != 0)
@@ -72,12 +114,20 @@ rights_drop(const struct rights *r, struct err *err)
 }
 
 int
-rights_lock(enum role role, struct err *err)
+rights_drop(const struct rights *r, struct err *err)
+{
+	if (!r->drop && geteuid() == 0)
+		return err_set(err, "still root");
+	if (empty_bounding_set(err) < 0 || (r->drop && change_user(r, err) < 0))
+		return -1;
+	return drop_capabilities(err);
+}
+
+int
+rights_lock(struct err *err)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return err_errno(err, errno, "no new privileges");
-	if (role != ROLE_WORKER)
-		return 1;
 	if (setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }) != 0)
 		return err_errno(err, errno, "no core");
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
