@@ -13,7 +13,7 @@ ifeq ($(MODE),fuzz)
 CC := clang
 endif
 
-PKGS := openssl libcares
+PKGS := openssl libcares libseccomp
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 

@@ -29,6 +29,7 @@ enum log_format { LOG_LOGFMT, LOG_JSON };
 	X(LISTEN, "listen")               /* a listener is open */                                 \
 	X(PROCESS_START, "process_start") /* the master started a process */                       \
 	X(PROCESS_EXIT, "process_exit")   /* a process ended */                                    \
+	X(SANDBOX, "sandbox")             /* which fences a process has put around itself */       \
 	X(ASSERT, "assert")               /* a process found itself damaged */                     \
 	X(LOGIN, "login")                 /* the relay begins */                                   \
 	X(LOGIN_FAILED, "login_failed")   /* one refused try, at once */                           \

@@ -1,7 +1,7 @@
 /*
  * process/child.c - the start of a child.
  *
- *      INHERIT: rights dropped, log -> FILES, LISTENERS, CHANNEL -> BEGIN: snapshot, role's begin() -> READY
+ *      INHERIT: rights dropped, log -> FILES, LISTENERS, CHANNEL -> BEGIN: snapshot, role's begin(), sandbox -> READY
  *
  * Nothing but the first message is looked at before the rights are dropped. Whatever is wrong on this way ends the process with
  * status 1 and one line in the log; the master decides what follows.
@@ -22,6 +22,7 @@
 #include "process/prepare.h"
 #include "process/reaper.h"
 #include "process/rights.h"
+#include "process/sandbox.h"
 #include "process/supervise.h"
 
 void
@@ -51,6 +52,25 @@ on_mistake(void *arg, bool warning, const char *file, int line, const char *text
 	log_end(&l);
 }
 
+/* A worker of a master that is root gets an empty root, too; where it cannot, the other fences stand. */
+static int
+give_up_rights(const struct inherit *i, struct err *err)
+{
+	struct err why = { "" };
+
+	if (i->role == ROLE_WORKER && i->rights.drop) {
+		int r = sandbox_empty_root(&why);
+
+		if (r < 0)
+			return err_set(err, "empty root: %s", why.text);
+		if (r == 0)
+			log_msg(LOG_INFO, EV_SANDBOX, "no empty root: %s", why.text);
+	}
+	if (rights_drop(&i->rights, err) < 0 || rights_lock(err) < 0)
+		return -1;
+	return 1;
+}
+
 static int
 take_inherit(struct child *c, struct ipc_message *m, struct err *err)
 {
@@ -67,7 +87,7 @@ take_inherit(struct child *c, struct ipc_message *m, struct err *err)
 	    role_name(i->role));
 	log_style(i->log_syslog, i->log_hash_users);
 	counters = message_take_fd(m, 0);
-	if (rights_drop(&i->rights, err) < 0 || rights_lock(err) < 0) {
+	if (give_up_rights(i, err) < 0) {
 		(void)close(counters);
 		return err_prefix(err, "rights");
 	}
@@ -99,7 +119,7 @@ take_begin(struct child *c, struct ipc_message *m, struct err *err)
 	config_files_free(&c->files);
 	if (!c->snapshot)
 		return err_set(err, "the configuration that the master sent is not usable");
-	if (c->ops->begin(c, err) < 0)
+	if (c->ops->begin(c, err) < 0 || sandbox_enter(c->ops->role, err) < 0)
 		return -1;
 	c->begun = true;
 	if (message_send(c->master, MSG_READY, NULL) < 0)

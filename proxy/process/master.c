@@ -18,6 +18,7 @@
 #include "base/stat.h"
 #include "process/bundle.h"
 #include "process/reaper.h"
+#include "process/sandbox.h"
 #include "process/watch.h"
 
 #define KILL_SECONDS 2.0 /* past the time that children have to end */
@@ -474,7 +475,8 @@ master_run(const struct master_options *o)
 	m->options = o;
 	m->status = 1;
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (setup_do(&m->setup, o->config, &err) < 0 || open_all(m, &err) < 0) {
+	if (setup_do(&m->setup, o->config, &err) < 0 || open_all(m, &err) < 0 ||
+	    sandbox_master(&err) < 0) {
 		start_failed(m, err.text);
 		goto out;
 	}

@@ -116,6 +116,12 @@ class Proxy:
             raise AssertionError(f"processes {left} outlived the proxy")
 
     def check_sanitizers(self):
+        """Reports of the master are in files; its children, which can open none, write to standard error."""
+        with open(self.errors, errors="replace") as file:
+            text = file.read()
+        found = re.search(r"==\d+==ERROR: \w+Sanitizer|runtime error: ", text)
+        if found:
+            raise AssertionError("a sanitizer says: " + text[found.start():][:3000])
         folder = os.path.join(self.work.path, f"{self.name}.d")
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             if name.startswith("sanitizer"):
@@ -157,8 +163,11 @@ class Proxy:
 
     def role_of(self, pid):
         """worker or directory, from the command line of the process."""
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            line = file.read()
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                line = file.read()
+        except FileNotFoundError:  # gone meanwhile
+            return ""
         for role in (b"directory", b"worker"):
             if role in line:
                 return role.decode()
