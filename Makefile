@@ -177,6 +177,8 @@ install: $(BIN)
 	install -D -m 644 etc/man/sallyport.8 $(DESTDIR)$(PREFIX)/share/man/man8/sallyport.8
 	install -D -m 644 etc/man/sallyport.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/sallyport.conf.5
 	install -D -m 644 etc/sallyport.conf $(DESTDIR)$(PREFIX)/share/doc/sallyport/sallyport.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,/usr/local/,$(PREFIX)/,' etc/systemd/sallyport.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/sallyport.service
 
 clean:
 	rm -rf build compile_commands.json

@@ -1,5 +1,5 @@
 /*
- * process/master_int.h - the master's object, as its files share it: master.c (processes), reload.c, watch.c. Nobody else's.
+ * process/master_int.h - the master's object, as its files share it: master.c (processes), reload.c, watch.c, pulse.c. Nobody else's.
  */
 #ifndef PROCESS_MASTER_INT_H
 #define PROCESS_MASTER_INT_H
@@ -11,6 +11,7 @@
 
 struct reload;
 struct watch;
+struct pulse;
 
 struct master {
 	const struct master_options *options;
@@ -27,11 +28,14 @@ struct master {
 	struct loop_timer kill;
 	struct reload *reload;
 	struct watch *watch;
+	struct pulse *pulse;
 };
 
 /* The log of the configuration in force: this process's, and told to all others. */
 void master_send_log(struct master *m);
 void master_log_listeners(const struct master *m);
+/* The service manager is told that all is up, with a line of status. */
+void master_notify_ready(const struct master *m);
 
 struct reload *reload_new(struct master *m) MUST_CHECK; /* NULL: out of memory */
 void reload_free(struct reload **r);                    /* waits for its thread; nobody is told */

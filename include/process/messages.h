@@ -43,6 +43,8 @@ enum message_type {
 	MSG_COMMIT,       /* master to child: generation */
 	MSG_COMMITTED,    /* child to master: generation */
 	MSG_ROLLBACK,     /* master to child: generation */
+	MSG_PING,         /* master to child: number */
+	MSG_PONG,         /* child to master: the same number */
 	MSG_LOG,          /* master to child: struct log_setting [log unless it is stderr] */
 };
 

@@ -58,8 +58,7 @@ log_style(bool syslog, bool hash_users)
 {
 	out.syslog = syslog;
 	out.hash_users = hash_users;
-	if (syslog)
-		tzset(); /* the head has local time, and a sandboxed process could not read the zone later */
+	tzset(); /* for syslog, perhaps later on: a sandboxed process could not read the zone then */
 }
 
 void

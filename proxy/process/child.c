@@ -144,6 +144,16 @@ take_stop(struct child *c, struct ipc_message *m, struct err *err)
 }
 
 static int
+take_ping(struct child *c, struct ipc_message *m, struct err *err)
+{
+	uint32_t number;
+
+	if (!number_unpack(m->payload, UINT32_MAX, &number))
+		return err_set(err, "malformed ping");
+	return message_send_number(c->master, MSG_PONG, number, NULL);
+}
+
+static int
 take_log(struct child *c, struct ipc_message *m, struct err *err)
 {
 	struct log_setting s;
@@ -176,6 +186,8 @@ dispatch(struct child *c, struct ipc_message *m, struct err *err)
 	case MSG_ROLLBACK:
 		return c->begun ? prepare_message(c->prepare, m, err)
 				: err_set(err, "a reload before the start");
+	case MSG_PING:
+		return take_ping(c, m, err);
 	case MSG_LOG:
 		return take_log(c, m, err);
 	case MSG_FILES:

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "io/sock.h"
+#include "process/activation.h"
 #include "store/backend.h"
 
 #define BATCH_BYTES 4096
@@ -105,13 +106,18 @@ open_address(struct listener_set *set, size_t i, const struct listener_set *old,
 	const struct addr *wanted = &set->addresses[i].wanted;
 	struct addr *bound = &set->addresses[i].bound;
 	char text[ADDR_TEXT];
+	int given;
 
-	if (addr_port(wanted) != 0 && !is_beside(old, wanted) && check_free(wanted, err) < 0)
+	given = activation_take(wanted, set->workers > 1, err);
+	if (given < -1)
+		goto failed;
+	if (given < 0 && addr_port(wanted) != 0 && !is_beside(old, wanted) &&
+	    check_free(wanted, err) < 0)
 		goto failed;
 	*bound = *wanted;
 	for (size_t w = 0; w < set->workers; w++) {
 		struct addr to = *bound;
-		int fd = sock_listen(&to, bound, err);
+		int fd = w == 0 && given >= 0 ? given : sock_listen(&to, bound, err);
 
 		if (fd < 0)
 			goto failed;

@@ -17,15 +17,17 @@
 #include "base/secret.h"
 #include "base/stat.h"
 #include "process/bundle.h"
+#include "process/activation.h"
+#include "process/notify.h"
+#include "process/pulse.h"
 #include "process/reaper.h"
 #include "process/sandbox.h"
 #include "process/watch.h"
 
 #define KILL_SECONDS 2.0 /* past the time that children have to end */
 
-static struct master the_master = {
-	.counters = -1
-}; /* one a process: callbacks of processes find it here */
+static struct master the_master = { .counters = -1,
+	.setup.log_fd = STDERR_FILENO }; /* one a process: callbacks of processes find it here */
 
 /* --- stopping */
 
@@ -61,6 +63,7 @@ stop(struct master *m, double seconds, int status)
 		return;
 	m->stopping = true;
 	m->status = status;
+	notify("STOPPING=1\nSTATUS=Sessions are let go.");
 	listener_set_close(&m->listeners);
 	reload_stop(m->reload);
 	for (unsigned i = 0; i < m->n; i++) {
@@ -207,7 +210,9 @@ all_ready(struct master *m)
 	}
 	m->running = true;
 	log_msg(LOG_INFO, EV_READY, "%u workers and the directory", m->n - 1);
+	master_notify_ready(m);
 	watch_configure(m->watch);
+	pulse_start(m->pulse);
 	reload_ready(m->reload);
 }
 
@@ -219,6 +224,9 @@ on_message(struct process *p, struct ipc_message *msg)
 	if (msg->n_fds == 0 &&
 	    (msg->type == MSG_PREPARED || msg->type == MSG_REFUSED || msg->type == MSG_COMMITTED)) {
 		if (reload_message(m->reload, p, msg))
+			return;
+	} else if (msg->n_fds == 0 && msg->type == MSG_PONG) {
+		if (pulse_message(m->pulse, p, msg))
 			return;
 	} else if (msg->payload.len > 0 || msg->n_fds > 0) {
 		/* falls through to the complaint */
@@ -364,6 +372,17 @@ on_signal(int signum, void *arg)
 	}
 }
 
+void
+master_notify_ready(const struct master *m)
+{
+	unsigned listeners = 0;
+	const struct addr *bound;
+
+	while (listener_set_at(m->listeners, listeners, &bound))
+		listeners++;
+	notify("READY=1\nSTATUS=Serving: %u addresses, %u workers.", listeners, m->n - 1);
+}
+
 /* --- the log */
 
 void
@@ -423,6 +442,7 @@ open_all(struct master *m, struct err *err)
 	log_u64(&l, "workers", s->workers);
 	log_end(&l);
 	m->listeners = listener_set_open(m->setup.snapshot, s->workers, err);
+	activation_end();
 	if (!m->listeners)
 		return -1;
 	master_log_listeners(m);
@@ -441,7 +461,8 @@ open_all(struct master *m, struct err *err)
 		    &process_ops);
 	m->reload = reload_new(m);
 	m->watch = watch_new(m);
-	if (!m->reload || !m->watch)
+	m->pulse = pulse_new(m, notify_watchdog());
+	if (!m->reload || !m->watch || !m->pulse)
 		return err_set(err, "out of memory");
 	reaper_start(m->loop);
 	logging_start(m->loop);
@@ -475,8 +496,9 @@ master_run(const struct master_options *o)
 	m->options = o;
 	m->status = 1;
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (setup_do(&m->setup, o->config, &err) < 0 || open_all(m, &err) < 0 ||
-	    sandbox_master(&err) < 0) {
+	notify_begin();
+	if (activation_begin(&err) < 0 || setup_do(&m->setup, o->config, &err) < 0 ||
+	    open_all(m, &err) < 0 || sandbox_master(&err) < 0) {
 		start_failed(m, err.text);
 		goto out;
 	}
@@ -488,6 +510,7 @@ master_run(const struct master_options *o)
 out:
 	reload_free(&m->reload);
 	watch_free(&m->watch);
+	pulse_free(&m->pulse);
 	for (unsigned i = 0; i < m->n; i++)
 		process_free(&m->processes[i]);
 	mem_free(m->processes);

@@ -11,6 +11,7 @@
  *
  * Who waits is told once, by the loop: how it ended, and every mistake and warning as `check` has it.
  */
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -18,6 +19,7 @@
 #include "io/job.h"
 #include "process/bundle.h"
 #include "process/master_int.h"
+#include "process/notify.h"
 #include "process/told.h"
 #include "process/watch.h"
 
@@ -95,6 +97,8 @@ finish(struct reload *r, bool done, const char *why)
 	listener_set_close(&r->listeners);
 	setup_free(&r->setup);
 	r->state = REST;
+	if (!r->m->stopping)
+		master_notify_ready(r->m);
 	tell(r, done, why);
 	told_free(&r->told);
 	if (r->again && !r->m->stopping && r->state == REST)
@@ -358,6 +362,8 @@ on_checked(void *arg)
 static void
 begin(struct reload *r)
 {
+	struct timespec now;
+
 	r->again = false;
 	while (!list_empty(&r->next)) {
 		struct list *node = r->next.next;
@@ -369,6 +375,9 @@ begin(struct reload *r)
 	r->generation++;
 	r->began = loop_now(r->m->loop);
 	r->err.text[0] = '\0';
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	notify("RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=The configuration is read again.",
+	    (unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
 	job_start(&r->job, r->m->loop, check, on_checked, r);
 }
 
