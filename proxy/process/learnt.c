@@ -43,10 +43,15 @@ learnt_renew(struct learnt **lp, struct snapshot *snapshot)
 	if (!l)
 		return;
 	for (unsigned i = 0; i < old->snapshot->n_backends; i++) {
-		const struct backend *b =
-		    old->texts[i] ? snapshot_backend(snapshot, old->snapshot->backends[i].name)
-				  : NULL;
+		const char *name = old->snapshot->backends[i].name;
+		const struct backend *b = NULL;
 
+		/* As a rule it is where it was: a thousand stores are not compared with each other. */
+		if (old->texts[i] && i < snapshot->n_backends &&
+		    strcmp(snapshot->backends[i].name, name) == 0)
+			b = &snapshot->backends[i];
+		else if (old->texts[i])
+			b = snapshot_backend(snapshot, name);
 		if (b) {
 			l->texts[b->index] = old->texts[i];
 			old->texts[i] = NULL;

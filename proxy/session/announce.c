@@ -85,7 +85,11 @@ announce_configure(struct announce *a, const struct snapshot *snapshot)
 		return;
 	}
 	for (unsigned i = 0; i < snapshot->n_backends; i++) {
-		struct known *old = find(a->stores, a->n, snapshot->backends[i].name);
+		const char *name = snapshot->backends[i].name;
+		/* As a rule it is where it was: a thousand stores are not compared with each other. */
+		struct known *old = i < a->n && strcmp(a->stores[i].name, name) == 0
+					? &a->stores[i]
+					: find(a->stores, a->n, name);
 		if (old)
 			stores[i] = *old;
 		(void)str_fmt(

@@ -293,6 +293,22 @@ class Reload(Case):
         self.login(proxy, "bob").logout()
 
 
+    def test_reloads_asked_for_meanwhile_are_one(self):
+        users = self.world.users("".join(f"user{n} store\n" for n in range(20000)) + "bob store\n", "busy")
+        proxy = self.fresh(self.body.replace("default = store", f"lookup = file:{users}"))
+        for number in range(20):
+            proxy.process.send_signal(signal.SIGHUP)
+            time.sleep(0.001)
+        with open(users, "w") as file:
+            file.write("bob other\n")
+        proxy.process.send_signal(signal.SIGHUP)
+        def settled():
+            client = self.login(proxy, "bob")
+            client.logout()
+            return proxy.find_log(event="login", user="bob", backend="other")
+        until(settled, "the last configuration")
+        self.assertLess(len(proxy.find_log(event="reload", role="master")), 15)
+
     def test_the_log_is_opened_anew(self):
         proxy = self.fresh()
         os.rename(proxy.log, proxy.log + ".1")
@@ -360,7 +376,7 @@ class Reload(Case):
             return sock
         daemon = listening()
         try:
-            proxy = self.fresh()
+            proxy = self.fresh(workers=1)
             proxy.change((f"log = {proxy.log}", "log = syslog"))
             proxy.process.send_signal(signal.SIGHUP)
             def wait(what):
