@@ -36,7 +36,11 @@
 
 #define STAT_GAUGES(X)                                                                             \
 	X(CLIENTS_NOW, "clients_now", "client connections open")                                   \
-	X(RELAYS_NOW, "relays_now", "sessions in the relay")
+	X(RELAYS_NOW, "relays_now", "sessions in the relay")                                       \
+	X(PID, "pid", "the process whose counters these are")                                      \
+	X(STARTED, "started", "when it began, seconds since 1970")                                 \
+	X(GENERATION, "generation",                                                                \
+	    "the configuration in force: 1, and one more each reload (master)")
 
 enum stat_id {
 #define X(id, name, help) STAT_##id,
@@ -51,7 +55,8 @@ stat_inc(enum stat_id id)
 {
 	stat_add(id, 1);
 }
-void stat_dec(enum stat_id id);     /* gauges */
+void stat_dec(enum stat_id id); /* gauges */
+void stat_set(enum stat_id id, uint64_t n);
 uint64_t stat_get(enum stat_id id); /* this process's own */
 const char *stat_name(enum stat_id id);
 
@@ -64,5 +69,14 @@ int stat_create(unsigned slots, struct err *err) MUST_CHECK;
 int stat_attach(int fd, unsigned slot, struct err *err) MUST_CHECK;
 /* The sum of @id over the first @slots slots of @fd. 0 when it cannot be read. */
 uint64_t stat_sum(int fd, unsigned slots, enum stat_id id);
+
+/* All slots of @fd (not kept), to be looked at again and again. NULL and a reason. */
+struct stat_view;
+struct stat_view *stat_view_open(int fd, struct err *err) MUST_CHECK;
+void stat_view_close(struct stat_view **v);
+/* 0 also for a slot that is not there. */
+uint64_t stat_view_get(const struct stat_view *v, unsigned slot, enum stat_id id);
+unsigned stat_view_slots(const struct stat_view *v);
+bool stat_is_gauge(enum stat_id id);
 
 #endif

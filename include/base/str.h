@@ -63,6 +63,13 @@ bool str_u64(struct slice s, uint64_t max, uint64_t *n_r) MUST_CHECK;
  */
 char *str_printable(char *dst, size_t size, struct slice s);
 
+/*
+ * Writes byte @c as a string of JSON has it: itself, \" or \\, or \u00XX for all that is not printable ASCII, so that the text
+ * is valid whatever the bytes are. Log lines and answers to operators are escaped alike. How many bytes it takes.
+ */
+#define STR_ESCAPE_MAX 6
+size_t str_escape(char seq[STR_ESCAPE_MAX], char c);
+
 static inline char
 ascii_lower(char c)
 {

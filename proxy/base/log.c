@@ -138,24 +138,12 @@ bare(struct slice v)
 static void
 escaped(struct log_line *l, struct slice v)
 {
-	static const char hex[] = "0123456789abcdef";
+	char seq[STR_ESCAPE_MAX];
 	for (size_t i = 0; i < v.len; i++) {
-		unsigned char c = (unsigned char)v.p[i];
-		/* Bytes above 0x7f go as \u00XX: whoever reads JSON gets valid JSON, whatever came. */
-		char seq[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
-		char two[2] = { '\\', (char)c };
-		const char *p = &v.p[i];
-		size_t len = 1;
-		if (c == '"' || c == '\\') {
-			p = two;
-			len = sizeof(two);
-		} else if (c < 0x20 || c >= 0x7f) {
-			p = seq;
-			len = sizeof(seq);
-		}
+		size_t len = str_escape(seq, v.p[i]);
 		if (room(l) < len) /* cut: never half an escape */
 			return;
-		raw(l, p, len);
+		raw(l, seq, len);
 	}
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/compiler.h"
+#include "base/mem.h"
 
 #define SLOT 65536 /* the largest page there is; what is not touched costs nothing */
 _Static_assert(STAT_COUNT * sizeof(uint64_t) <= SLOT, "a slot holds all counters");
@@ -58,6 +59,18 @@ void
 stat_dec(enum stat_id id)
 {
 	change(id, UINT64_MAX);
+}
+
+void
+stat_set(enum stat_id id, uint64_t n)
+{
+	atomic_store_explicit(&slot[id], n, memory_order_relaxed);
+}
+
+bool
+stat_is_gauge(enum stat_id id)
+{
+	return (unsigned)id >= COUNTERS;
 }
 
 uint64_t
@@ -140,4 +153,64 @@ stat_sum(int fd, unsigned slots, enum stat_id id)
 	}
 	(void)munmap(p, (size_t)slots * SLOT);
 	return sum;
+}
+
+/* --- looking at all of them */
+
+struct stat_view {
+	const char *memory;
+	size_t size;
+};
+
+struct stat_view *
+stat_view_open(int fd, struct err *err)
+{
+	struct stat_view *v = mem_zalloc(sizeof(*v));
+	struct stat st;
+	void *p;
+
+	if (!v) {
+		err_set(err, "counters: out of memory");
+		return NULL;
+	}
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+		if (p != MAP_FAILED) {
+			v->memory = p;
+			v->size = (size_t)st.st_size;
+			return v;
+		}
+	}
+	err_errno(err, errno, "counters");
+	mem_free(v);
+	return NULL;
+}
+
+void
+stat_view_close(struct stat_view **vp)
+{
+	struct stat_view *v = *vp;
+
+	if (!v)
+		return;
+	(void)munmap((void *)(uintptr_t)v->memory, v->size);
+	mem_free(v);
+	*vp = NULL;
+}
+
+uint64_t
+stat_view_get(const struct stat_view *v, unsigned number, enum stat_id id)
+{
+	const _Atomic uint64_t *theirs;
+
+	if (number >= v->size / SLOT)
+		return 0;
+	theirs = (const void *)(v->memory + (size_t)number * SLOT);
+	return atomic_load_explicit(&theirs[id], memory_order_relaxed);
+}
+
+unsigned
+stat_view_slots(const struct stat_view *v)
+{
+	return (unsigned)(v->size / SLOT);
 }

@@ -196,3 +196,24 @@ str_distance(struct slice a, struct slice b, unsigned max)
 	}
 	return row[b.len] > max ? max + 1 : row[b.len];
 }
+
+size_t
+str_escape(char seq[STR_ESCAPE_MAX], char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned char u = (unsigned char)c;
+
+	if (u >= 0x20 && u < 0x7f && c != '"' && c != '\\') {
+		seq[0] = c;
+		return 1;
+	}
+	seq[0] = '\\';
+	if (u >= 0x20 && u < 0x7f) {
+		seq[1] = c;
+		return 2;
+	}
+	memcpy(seq + 1, "u00", 3);
+	seq[4] = hex[u >> 4];
+	seq[5] = hex[u & 15];
+	return STR_ESCAPE_MAX;
+}
