@@ -13,6 +13,7 @@
 #include "io/deadline.h"
 #include "proto/imap_command.h"
 #include "proto/sasl.h"
+#include "session/list.h"
 #include "session/session.h"
 #include "store/upstream.h"
 
@@ -51,6 +52,7 @@ enum session_state {
 	X(STORE_ERROR, "store", "connection-error")                                                \
 	X(LIMIT, "proxy", "limit") /* too many sessions */                                         \
 	X(MEMORY, "proxy", "out-of-memory")                                                        \
+	X(KICKED, "proxy", "kicked") /* an operator said so */                                     \
 	X(SHUTDOWN, "proxy", "shutdown")                                                           \
 	X(BROKEN, "proxy", "internal-error")
 
@@ -123,7 +125,7 @@ struct session {
 	size_t stalled_at;        /* what was pending when the stall was noted */
 	uint64_t id;
 	uint64_t client_bytes, store_bytes; /* relayed */
-	double began, relay_began;          /* loop time */
+	double began, relay_began, moved;   /* loop time; the last byte */
 	struct addr peer;
 	const char *listener; /* of `names`, as the next ones */
 	char *names;          /* one allocation: listener, user, route, backend */
@@ -142,6 +144,9 @@ struct session_env {
 	struct upstream_env upstreams;
 	struct mem_pool *sessions, *login_pool;
 	struct list logins, relays, graveyard;
+	struct list cursors; /* struct session_cursor: nearly always none */
+	struct list traces;
+	unsigned n_traces;
 	struct loop_task reaper;
 	unsigned count;
 	uint64_t next_id, next_question;
@@ -179,6 +184,18 @@ void session_free_login(struct session *s); /* wipes and frees s->login and what
 struct log_line;
 void session_log_who(struct session *s, struct log_line *l); /* session, client, listener, TLS */
 const char *session_id_text(const struct session *s, char text[17]);
+
+/* --- list.c */
+
+const char *session_state_name(enum session_state state);
+/* @s leaves the list that it is on: walks go on behind it. */
+void session_list_leave(struct session *s);
+/*
+ * A step of the dialogue before the relay, for those who trace the user. Never given what may hold a secret: words of
+ * our own, names, and what a store said before it was sent a secret.
+ */
+void session_trace(struct session *s, const char *who, const char *fmt, ...) PRINTF_LIKE(3, 4);
+bool session_traced(const struct session *s); /* whether anybody does */
 
 /* --- front.c: the client's side until the login */
 

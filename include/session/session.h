@@ -27,6 +27,8 @@ struct session_hooks {
 	void (*closed)(void *ctx, struct slice user, struct slice backend);
 	/* A real login has shown what @backend announces before login, and it is new. */
 	void (*learnt)(void *ctx, struct slice backend, struct slice capabilities);
+	/* A step of a login that trace @id is about. @who: "client", "proxy to client", … a literal; @text: printable, without secrets. */
+	void (*trace)(void *ctx, uint32_t id, uint64_t session, const char *who, const char *text);
 	/* The last session is gone after session_stop(). */
 	void (*empty)(void *ctx);
 };

@@ -51,6 +51,11 @@ struct upstream_ops {
 	void (*ready)(void *arg);
 	void (*refused)(void *arg, enum fail why, struct slice text);
 	void (*failed)(void *arg, enum fail why, const struct err *err);
+	/*
+	 * May be NULL. What went over the wire, in words: @sent by us, or by the store. Once a secret was sent nothing of what the
+	 * store says is in it but its kind, as it might repeat it. Must not close the upstream.
+	 */
+	void (*trace)(void *arg, bool sent, const char *text);
 };
 
 /*

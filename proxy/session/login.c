@@ -27,16 +27,16 @@ is_refusal(enum fail why)
 	       why == FAIL_AUTHZID;
 }
 
-/* The store's words for the log, which escapes them; not when they repeat the password. */
+/* The store's words, for the log: not when it repeats the password in them. NULL: none. */
 static const char *
-loggable(const struct login *login, struct slice words, char *dst, size_t size)
+loggable(const struct login *login, const char *detail)
 {
 	struct slice password = secret_slice(&login->password);
-	bool repeats = password.len > 0 && words.len > 0 &&
-		       memmem(words.p, words.len, password.p, password.len);
-	(void)str_fmt(dst, size, SLICE_FMT,
-	    SLICE_ARG(repeats ? SLICE("not shown: it repeats the password") : words));
-	return dst;
+	if (!detail || detail[0] == '\0')
+		return NULL;
+	if (password.len > 0 && memmem(detail, strlen(detail), password.p, password.len))
+		return "not shown: it repeats the password";
+	return detail;
 }
 
 static void
@@ -45,12 +45,13 @@ log_failure(struct session *s, enum fail why, const char *detail)
 	struct login *login = s->login;
 	struct log_line l;
 	bool credentials = is_refusal(why);
+	session_trace(s, "proxy", "the login failed: %s", fail_name(why));
 	stat_inc(credentials ? STAT_LOGINS_FAILED : STAT_LOGINS_UNAVAILABLE);
 	log_begin(&l, credentials ? LOG_INFO : LOG_WARN, EV_LOGIN_FAILED);
 	session_log_who(s, &l);
 	log_cstr(&l, "mechanism", login->mechanism_name);
 	log_cstr(&l, "reason", fail_name(why));
-	log_cstr(&l, "detail", detail && detail[0] != '\0' ? detail : NULL);
+	log_cstr(&l, "detail", loggable(login, detail));
 	if (login->answer) {
 		log_cstr(&l, "route", login->answer->route);
 		log_cstr(&l, "backend", login->backend.name);
@@ -125,6 +126,8 @@ login_delay_over(struct deadline *d, void *arg)
 	const char *text = login->fail == FAIL_STORE_REFUSED && login->fail_text[0] != '\0'
 			       ? login->fail_text
 			       : fail_response(login->fail);
+	session_trace(s, "proxy to client", "%s NO %s", login->tag,
+	    text == login->fail_text ? "(the store's words)" : text);
 	front_say(s, "%s NO %s", login->tag, text);
 	login->fail_text[0] = '\0';
 	if (s->state == SESSION_DEAD)
@@ -222,6 +225,7 @@ begin_relay(struct session *s)
 	}
 	s->relay_began = loop_now(env->loop);
 	log_login(s);
+	session_trace(s, "proxy to client", "%s OK (logged in, the relay begins)", login->tag);
 	say_logged_in(s, &result);
 	if (s->state == SESSION_DEAD) {
 		buf_free(&result.rest);
@@ -229,8 +233,8 @@ begin_relay(struct session *s)
 	}
 	/* What the store sent behind its OK, and what the client sent behind its login: once, in order. */
 	struct slice rest = buf_slice(&result.rest), early = buf_slice(&login->in);
-	bool told = rest.len == 0 || conn_write_slice(s->client, rest, &err) == 1;
-	bool sent = early.len == 0 || conn_write_slice(s->store, early, &err) == 1;
+	bool broken = (rest.len > 0 && conn_write_slice(s->client, rest, &err) != 1) ||
+		      (early.len > 0 && conn_write_slice(s->store, early, &err) != 1);
 	s->store_bytes += rest.len;
 	s->client_bytes += early.len;
 	stat_add(STAT_BYTES_FROM_STORES, rest.len);
@@ -240,13 +244,13 @@ begin_relay(struct session *s)
 	if (s->state != SESSION_RELAY)
 		return;
 	session_free_login(s);
-	list_remove(&s->node);
+	session_list_leave(s);
 	list_append(&env->relays, &s->node);
 	stat_inc(STAT_LOGINS);
 	stat_inc(STAT_RELAYS_NOW);
 	env->hooks->opened(env->ctx, slice_of(s->user), slice_of(s->backend));
-	if (!told || !sent)
-		session_close(s, told ? CLOSE_STORE_ERROR : CLOSE_CLIENT_ERROR);
+	if (broken)
+		session_close(s, CLOSE_STORE_ERROR);
 	else
 		relay_begin(s);
 }
@@ -290,12 +294,12 @@ on_refused(void *arg, enum fail why, struct slice text)
 {
 	struct session *s = arg;
 	struct login *login = s->login;
-	char detail[256];
+	char detail[128];
 	if (!str_put(login->fail_text, sizeof(login->fail_text), text))
 		login->fail_text[0] = '\0';
 	/* Kept for another try of the same user. */
 	(void)str_fmt(login->upstream_user, sizeof(login->upstream_user), "%s", login->user);
-	login_fail(s, why, loggable(login, text, detail, sizeof(detail)));
+	login_fail(s, why, str_printable(detail, sizeof(detail), text));
 	session_check(s);
 }
 
@@ -310,8 +314,7 @@ on_failed(void *arg, enum fail why, const struct err *err)
 		return;
 	}
 	struct log_line l;
-	char at[ADDR_TEXT], id[17], words[sizeof(err->text)];
-	const char *detail = loggable(login, slice_of(err->text), words, sizeof(words));
+	char at[ADDR_TEXT], id[17];
 	log_begin(&l, LOG_WARN, EV_STORE_FAILED);
 	log_cstr(&l, "session", session_id_text(s, id));
 	log_user(&l, "user", login->answer->key);
@@ -319,25 +322,46 @@ on_failed(void *arg, enum fail why, const struct err *err)
 	log_cstr(&l, "store",
 	    addr_format(at, &login->answer->candidates[login->candidate].addrs[login->address]));
 	log_cstr(&l, "reason", fail_name(why));
-	log_cstr(&l, "detail", detail);
+	log_cstr(&l, "detail", loggable(login, err->text));
 	log_end(&l);
+	session_trace(s, "proxy", "the store failed: %s%s%s", fail_name(why),
+	    fail_retry(why) && login->upstream_user[0] == '\0' ? ": " : "",
+	    fail_retry(why) && login->upstream_user[0] == '\0' ? err->text : "");
 	login->last_fail = why;
 	if (fail_retry(why)) {
 		login->address++;
 		next_store(s);
 	} else {
-		login_fail(s, why, detail);
+		login_fail(s, why, err->text);
 	}
 	session_check(s);
 }
 
+static void
+on_trace(void *arg, bool sent, const char *text)
+{
+	session_trace(arg, sent ? "proxy to store" : "store", "%s", text);
+}
+
 static const struct upstream_ops ops = {
+	.trace = on_trace,
 	.secure = on_secure,
 	.untagged = on_untagged,
 	.ready = on_ready,
 	.refused = on_refused,
 	.failed = on_failed,
 };
+
+static void
+trace_store(struct session *s)
+{
+	struct login *login = s->login;
+	char at[ADDR_TEXT];
+	if (list_empty(&s->env->traces))
+		return;
+	(void)addr_format(at, &login->answer->candidates[login->candidate].addrs[login->address]);
+	session_trace(s, "proxy", "connects to %s, %s", login->backend.name, at);
+}
 
 /* The present candidate as a backend, what its lookup overrides applied. */
 static bool
@@ -380,6 +404,7 @@ next_store(struct session *s)
 			continue;
 		if (login->tries++ >= TRIES_MAX)
 			break;
+		trace_store(s);
 		login->upstream = upstream_start(&s->env->upstreams, &login->backend,
 		    &a->candidates[login->candidate].addrs[login->address], &ops, s);
 		if (!login->upstream)
@@ -399,6 +424,8 @@ login_begin(struct session *s)
 	struct login *login = s->login;
 	struct session_env *env = s->env;
 	login_asked(s);
+	session_trace(s, "client", "%s %s %s (secret not shown)", login->tag, login->mechanism_name,
+	    login->user);
 	if (login->upstream && strcmp(login->user, login->upstream_user) == 0) {
 		struct upstream_credentials credentials = { .user = slice_of(login->answer->user),
 			.password = &login->password };
@@ -437,6 +464,8 @@ login_answer(struct session *s, const struct route_answer *answer)
 	login->question = 0;
 	if (s->state != SESSION_ROUTE)
 		return;
+	session_trace(s, "directory", "%s: %s", answer->fail == FAIL_NONE ? "goes to" : "no way",
+	    answer->reason);
 	if (answer->fail != FAIL_NONE) {
 		login_fail(s, answer->fail, answer->reason);
 		return;

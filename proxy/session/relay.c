@@ -92,6 +92,7 @@ pump(struct session *s, struct conn *from)
 			return;
 		}
 		*leg.bytes += n;
+		s->moved = loop_now(s->env->loop);
 		stat_add(leg.stat, n);
 		if (conn_write_slice(leg.to, (struct slice){ s->env->scratch, n }, &err) != 1) {
 			session_close(s, leg.write_error);

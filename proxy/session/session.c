@@ -43,6 +43,12 @@ static const struct {
 };
 
 const char *
+session_state_name(enum session_state state)
+{
+	return table[state].name;
+}
+
+const char *
 session_id_text(const struct session *s, char text[17])
 {
 	(void)str_fmt(text, 17, "%016llx", (unsigned long long)s->id);
@@ -190,7 +196,7 @@ end(struct session *s, enum close_reason reason, enum conn_close_how how)
 	deadline_clear(&s->deadline);
 	conn_close(&s->client, how);
 	conn_close(&s->store, CONN_CLOSE);
-	list_remove(&s->node);
+	session_list_leave(s);
 	list_append(&env->graveyard, &s->node);
 	env->count--;
 	loop_defer(env->loop, &env->reaper, reap);
@@ -409,6 +415,8 @@ session_env_new(struct loop *loop, struct conn_env *conns, const struct session_
 	list_init(&env->logins);
 	list_init(&env->relays);
 	list_init(&env->graveyard);
+	list_init(&env->cursors);
+	list_init(&env->traces);
 	htab_init(&env->questions);
 	uint32_t high;
 	if (upstream_env_init(&env->upstreams, loop, conns) != 1 ||
@@ -445,6 +453,9 @@ session_env_free(struct session_env **envp)
 	loop_timer_stop(&env->stop_timer);
 	loop_defer_cancel(&env->reaper);
 	env->stopping = false;
+	list_foreach_safe (cursor, &env->cursors)
+		session_walk_end(list_entry(cursor, struct session_cursor, node));
+	session_trace_end_all(env);
 	if (env->sessions)
 		reap(&env->reaper);
 	upstream_env_free(&env->upstreams);

@@ -52,6 +52,7 @@ struct upstream {
 	bool tls_up;
 	bool secret_sent; /* credentials have left: no other store may be tried */
 	bool told_after;  /* `after` is known */
+	bool blind;       /* a secret was sent once: what the store says is not traced */
 	unsigned responses;
 	size_t passed_on;
 	struct buf in;
@@ -226,6 +227,13 @@ new_tag(struct upstream *u)
 	return true;
 }
 
+static void
+trace(struct upstream *u, bool sent, const char *text)
+{
+	if (u->ops->trace)
+		u->ops->trace(u->arg, sent, text);
+}
+
 static bool
 send_bytes(struct upstream *u, const char *p, size_t len)
 {
@@ -243,6 +251,8 @@ command(struct upstream *u, const char *verb, enum upstream_state next)
 	char line[64];
 	if (!new_tag(u))
 		return;
+	(void)str_fmt(line, sizeof(line), "%s %s", u->tag, verb);
+	trace(u, true, line);
 	(void)str_fmt(line, sizeof(line), "%s %s\r\n", u->tag, verb);
 	if (send_bytes(u, line, strlen(line)))
 		enter(u, next);
@@ -254,7 +264,8 @@ send_next_part(struct upstream *u)
 	struct slice part = login_command_next(&u->login);
 	bool last = !login_command_more(&u->login);
 	if (last) /* the password stands in the last part */
-		u->secret_sent = true;
+		u->secret_sent = u->blind = true;
+	trace(u, true, last ? "(login: credentials not shown)" : "(login: its first part)");
 	if (send_bytes(u, part.p, part.len) && last)
 		buf_free(&u->login.bytes); /* wiped; that all parts went stays known */
 }
@@ -444,8 +455,10 @@ static void
 on_untagged(struct upstream *u, const struct imap_response *r, struct slice whole)
 {
 	struct err err;
+	char shown[160];
 	if (r->status == IMAP_STATUS_BYE) {
-		err_set(&err, "the store said BYE: " SLICE_FMT, SLICE_ARG(r->text));
+		err_set(
+		    &err, "the store said BYE: %s", str_printable(shown, sizeof(shown), r->text));
 		fail(u, by_phase(u, FAIL_BYE, FAIL_LOGIN_GONE), &err);
 		return;
 	}
@@ -472,6 +485,32 @@ on_untagged(struct upstream *u, const struct imap_response *r, struct slice whol
 }
 
 static void
+trace_response(struct upstream *u, const struct imap_response *r, struct slice whole)
+{
+	static const char *const status[] = { [IMAP_STATUS_NONE] = "data",
+		[IMAP_STATUS_OK] = "OK",
+		[IMAP_STATUS_NO] = "NO",
+		[IMAP_STATUS_BAD] = "BAD",
+		[IMAP_STATUS_PREAUTH] = "PREAUTH",
+		[IMAP_STATUS_BYE] = "BYE" };
+	char text[512];
+	if (!u->ops->trace)
+		return;
+	while (whole.len > 0 && (whole.p[whole.len - 1] == '\n' || whole.p[whole.len - 1] == '\r'))
+		whole.len--;
+	if (!u->blind)
+		(void)str_printable(text, sizeof(text), whole);
+	else if (r->kind == IMAP_RESP_TAGGED)
+		(void)str_fmt(
+		    text, sizeof(text), "%s %s (words not shown)", u->tag, status[r->status]);
+	else
+		(void)str_fmt(text, sizeof(text), "%s %s (words not shown)",
+		    r->kind == IMAP_RESP_UNTAGGED ? "*" : "+",
+		    r->kind == IMAP_RESP_UNTAGGED ? status[r->status] : "");
+	trace(u, false, text);
+}
+
+static void
 on_response(struct upstream *u, struct slice whole)
 {
 	struct imap_response r;
@@ -490,6 +529,7 @@ on_response(struct upstream *u, struct slice whole)
 		fail_text(u, by_phase(u, FAIL_PROTOCOL, FAIL_LOGIN_PROTOCOL), text);
 		return;
 	}
+	trace_response(u, &r, whole);
 	/* Codes of status responses outside a login's answer count only before login and in tagged answers. */
 	if (slice_eq_case(r.code_name, SLICE("CAPABILITY")) && r.status == IMAP_STATUS_OK)
 		take_capabilities(u, r.code_args);
@@ -600,6 +640,7 @@ on_conn(struct conn *c, int events, void *arg)
 		}
 		if (u->state == UP_TLS) {
 			u->tls_up = true;
+			trace(u, false, "(TLS is up)");
 			conn_want_read(c, true);
 			command(u, "CAPABILITY", UP_CAPABILITY);
 			return;
@@ -611,6 +652,7 @@ on_conn(struct conn *c, int events, void *arg)
 				fail(u, FAIL_TLS, &err);
 			return;
 		}
+		trace(u, false, u->tls_up ? "(connected, TLS is up)" : "(connected)");
 		enter(u, UP_GREETING);
 		conn_want_read(c, true);
 		return;

@@ -3,6 +3,7 @@
  */
 #include "session_world.h"
 
+#include <limits.h>
 #include <stdarg.h>
 
 #include "base/mem.h"
@@ -27,6 +28,7 @@ struct world {
 	char hooks[QUEUE][160];
 	unsigned told, looked;
 	char capability[256];
+	struct session_cursor cursor;
 };
 
 /* --- the worker's side */
@@ -80,7 +82,19 @@ on_empty(void *ctx)
 	hook(ctx, "empty");
 }
 
-static const struct session_hooks hooks = { on_ask, on_opened, on_closed, on_learnt, on_empty };
+static void
+on_trace(void *ctx, uint32_t id, uint64_t session, const char *who, const char *text)
+{
+	(void)session;
+	hook(ctx, "trace %u %s: %s", id, who, text);
+}
+
+static const struct session_hooks hooks = { .ask = on_ask,
+	.opened = on_opened,
+	.closed = on_closed,
+	.learnt = on_learnt,
+	.trace = on_trace,
+	.empty = on_empty };
 
 /* --- configuration */
 
@@ -349,6 +363,15 @@ step_directory(struct script *s, struct slice what)
 		session_report(w->env);
 }
 
+/* A star at the end is any rest. */
+static bool
+hook_fits(struct slice what, const char *told)
+{
+	if (what.len > 0 && what.p[what.len - 1] == '*')
+		return strncmp(told, what.p, what.len - 1) == 0;
+	return slice_eq_cstr(what, told);
+}
+
 static void
 step_hook(struct script *s, struct slice what)
 {
@@ -356,8 +379,55 @@ step_hook(struct script *s, struct slice what)
 
 	if (w->looked == w->told)
 		script_fail(s, "the worker was told nothing");
-	else if (!slice_eq_cstr(what, w->hooks[w->looked++]))
+	else if (!hook_fits(what, w->hooks[w->looked++]))
 		script_fail(s, "the worker was told: %s", w->hooks[w->looked - 1]);
+}
+
+/* user=U or backend=B */
+static void
+step_kick(struct script *s, struct slice rest)
+{
+	struct world *w = s->world;
+	struct session_filter f = { .id = 0 };
+	struct session_cursor c;
+	uint64_t ended = 0;
+	struct slice key;
+
+	if (slice_cut(&rest, '=', &key) && slice_eq_cstr(key, "user"))
+		f.user = slice_trim(rest);
+	else
+		f.backend = slice_trim(rest);
+	session_walk_begin(w->env, &c);
+	while (session_kick(&c, &f, 1, &ended))
+		;
+	session_walk_end(&c);
+}
+
+static void
+count_row(void *arg, const struct session_info *info)
+{
+	unsigned *n = arg;
+
+	(void)info;
+	++*n;
+}
+
+/* A walk by steps of one: all of it, or a number of steps, or what is left; how many were met. */
+static void
+step_walk(struct script *s, bool begin, unsigned steps, unsigned wanted)
+{
+	const struct session_filter all = { .id = 0 };
+	struct world *w = s->world;
+	unsigned met = 0;
+
+	if (begin) {
+		session_walk_end(&w->cursor);
+		session_walk_begin(w->env, &w->cursor);
+	}
+	while (steps-- > 0 && session_walk(&w->cursor, &all, 1, count_row, &met))
+		;
+	if (met != wanted)
+		script_fail(s, "the walk met %u sessions", met);
 }
 
 static void
@@ -415,7 +485,19 @@ step(struct script *s, struct slice word, struct slice rest)
 		step_hook(s, rest);
 	else if (slice_eq_cstr(word, "learn"))
 		step_learn(s, rest);
-	else if (slice_eq_cstr(word, "stop"))
+	else if (slice_eq_cstr(word, "kick"))
+		step_kick(s, rest);
+	else if (slice_eq_cstr(word, "walk"))
+		step_walk(s, true, UINT_MAX, (unsigned)strtoul(number, NULL, 10));
+	else if (slice_eq_cstr(word, "walkstart"))
+		step_walk(s, true, (unsigned)strtoul(number, NULL, 10),
+		    (unsigned)strtoul(number, NULL, 10));
+	else if (slice_eq_cstr(word, "walkrest"))
+		step_walk(s, false, UINT_MAX, (unsigned)strtoul(number, NULL, 10));
+	else if (slice_eq_cstr(word, "trace")) {
+		if (!session_trace_begin(w->env, 1, slice_trim(rest)))
+			script_fail(s, "no trace");
+	} else if (slice_eq_cstr(word, "stop"))
 		session_stop(w->env, strtod(number, NULL));
 	else if (slice_eq_cstr(word, "count") && session_count(w->env) != strtoul(number, NULL, 10))
 		script_fail(s, "there are %u sessions", session_count(w->env));

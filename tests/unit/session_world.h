@@ -8,7 +8,11 @@
  *      answer store1 store2 …   it answers the client's question; store1+2: two addresses, store3+0: none, "host=a.test:1143";
  *                               also pinned, user=U, key=K, tls=MODE, verify=0|1, fail=NAME (as in the log)
  *      directory none|lost|back
- *      hook WHAT …              what the worker was told next: opened USER STORE, closed …, learnt STORE WORDS, empty
+ *      hook WHAT …              what the worker was told next: opened USER STORE, closed …, learnt STORE WORDS, trace ID WHO: TEXT,
+ *                               empty; a * at the end is any rest
+ *      kick user=U|backend=B    an operator ends sessions
+ *      trace USER               logins of the user are traced, as 1
+ *      walk N                   a walk over all sessions meets so many; walkstart N: its first N steps, walkrest N: what is left
  *      learn STORE WORDS        another worker has learnt
  *      stop SECONDS
  *      count N                  sessions there are
