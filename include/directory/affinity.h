@@ -43,6 +43,13 @@ typedef bool affinity_accept_fn(void *arg, struct slice backend);
 bool affinity_find(struct affinity *a, struct slice user, affinity_accept_fn *accept, void *arg,
     const char **backend_r, unsigned *sessions_r);
 
+/* Each store where @user has sessions, by worker; or the one where the last was, with 0. False: nowhere. */
+typedef void affinity_place_fn(void *arg, unsigned worker, const char *backend, unsigned sessions);
+bool affinity_places(const struct affinity *a, struct slice user, affinity_place_fn *fn, void *arg);
+
+/* Somebody who has sessions at @backend: the first who was reported there. NULL: nobody. Valid until the next call of any function here. */
+const char *affinity_user_at(const struct affinity *a, struct slice backend);
+
 size_t affinity_users(const struct affinity *a);
 uint64_t affinity_sessions(const struct affinity *a, struct slice backend); /* open at a store */
 uint64_t affinity_refused(const struct affinity *a); /* reports not remembered */

@@ -5,6 +5,7 @@
 #define DIRECTORY_DIRECTORY_H
 
 #include "directory/route.h"
+#include "store/health.h"
 
 struct directory;
 
@@ -49,6 +50,31 @@ typedef void directory_answer_fn(void *arg, const struct route_answer *answer);
 void directory_ask(struct directory *d, unsigned worker, const struct route_question *q,
     directory_answer_fn *fn, void *arg);
 unsigned directory_waiting(const struct directory *d); /* questions */
+
+/* The same for one who only wants to know: nothing is counted, nothing follows from it. */
+void directory_explain(struct directory *d, unsigned worker, const struct route_question *q,
+    directory_answer_fn *fn, void *arg);
+
+/* --- what operators see and say */
+
+struct directory_backend {
+	const struct backend *backend;
+	const struct health *health;
+	uint64_t sessions; /* open, by reports */
+};
+/* Backend @i of the configuration. False: there are not so many. */
+bool directory_backend_at(const struct directory *d, unsigned i, struct directory_backend *b_r);
+const struct directory_config *directory_config(const struct directory *d);
+
+/* False: there is no such backend. */
+bool directory_admin(struct directory *d, struct slice backend, enum health_admin admin);
+
+/* affinity_places(), affinity_user_at(). @user: a normalised name, as in answers. */
+typedef void directory_place_fn(void *arg, unsigned worker, const char *backend, unsigned sessions);
+bool directory_places(
+    const struct directory *d, struct slice user, directory_place_fn *fn, void *arg);
+const char *directory_user_at(const struct directory *d, struct slice backend);
+size_t directory_users(const struct directory *d);
 
 /* Reports of workers. @user: the answer's key; @backend: the name of a backend, or route_target_name(). */
 void directory_session_open(

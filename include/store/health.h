@@ -77,6 +77,8 @@ bool health_login(struct health *h, double now, enum fail fail, uint64_t user, c
  * @pinned: the user has sessions there already.
  */
 bool health_allows(struct health *h, double now, bool pinned);
+/* The same for one who only wants to know. */
+bool health_would_allow(const struct health *h, double now, bool pinned);
 
 /* Time has passed: DOWN becomes TRIAL when its pause is over. True: the state has changed. */
 bool health_tick(struct health *h, double now);

@@ -23,6 +23,7 @@ struct spot {
 	uint64_t sessions;
 	size_t refs;  /* places and lingering users */
 	unsigned sum; /* affinity_find only */
+	struct list places;
 	char name[];
 };
 
@@ -42,7 +43,7 @@ struct user {
 };
 
 struct place {
-	struct list of_user, of_worker;
+	struct list of_user, of_worker, of_spot;
 	struct user *user;
 	struct spot *spot;
 	struct worker *worker;
@@ -71,6 +72,7 @@ spot_get(struct affinity *a, struct slice name)
 	s = mem_zalloc(sizeof(*s) + name.len + 1);
 	if (!s)
 		return NULL;
+	list_init(&s->places);
 	memcpy(s->name, name.p, name.len);
 	s->node.key = (struct slice){ s->name, name.len };
 	if (!htab_insert(&a->spots, &s->node)) {
@@ -272,6 +274,7 @@ place_new(struct affinity *a, struct user *u, unsigned worker, struct slice back
 	s->refs++;
 	list_append(&u->places, &p->of_user);
 	list_append(&w->places, &p->of_worker);
+	list_append(&s->places, &p->of_spot);
 	return p;
 }
 
@@ -283,6 +286,7 @@ place_end(struct affinity *a, struct place *p)
 
 	list_remove(&p->of_user);
 	list_remove(&p->of_worker);
+	list_remove(&p->of_spot);
 	worker_drop(a, p->worker);
 	if (!list_empty(&u->places)) {
 		spot_unref(a, p->spot);
@@ -398,6 +402,36 @@ affinity_find(struct affinity *a, struct slice user, affinity_accept_fn *accept,
 	*backend_r = best->name;
 	*sessions_r = best->sum;
 	return true;
+}
+
+bool
+affinity_places(const struct affinity *a, struct slice user, affinity_place_fn *fn, void *arg)
+{
+	struct htab_node *found = htab_find(&a->users, user);
+	const struct user *u;
+
+	if (!found)
+		return false;
+	u = container_of(found, struct user, node);
+	if (u->last)
+		fn(arg, 0, u->last->name, 0);
+	list_foreach (node, &u->places) {
+		const struct place *p = list_entry(node, struct place, of_user);
+
+		fn(arg, p->worker->id, p->spot->name, p->sessions);
+	}
+	return true;
+}
+
+const char *
+affinity_user_at(const struct affinity *a, struct slice backend)
+{
+	struct htab_node *node = htab_find(&a->spots, backend);
+	const struct spot *s = node ? container_of(node, struct spot, node) : NULL;
+
+	if (!s || list_empty(&s->places))
+		return NULL;
+	return list_entry(s->places.next, struct place, of_spot)->user->name;
 }
 
 size_t

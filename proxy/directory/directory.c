@@ -54,6 +54,7 @@ struct question {
 	char target[BACKEND_NAME_MAX]; /* the answer's route */
 	char reason[ROUTE_REASON_MAX];
 	bool pinned;
+	bool dry; /* only to know */
 	int8_t tls, verify;
 	unsigned n;
 	struct candidate candidates[ROUTE_CANDIDATES];
@@ -132,7 +133,8 @@ question_answer(struct question *q, enum fail fail)
 	if (fail == FAIL_NONE) {
 		a.pinned = q->pinned;
 		a.n_candidates = q->n;
-		index_promise(&d->index, slice_of(a.candidates[0].backend));
+		if (!q->dry)
+			index_promise(&d->index, slice_of(a.candidates[0].backend));
 	}
 	question_free(q);
 	fn(arg, &a);
@@ -251,6 +253,17 @@ accept_same(void *arg, struct slice backend)
 }
 
 static void
+reason_unusable(struct question *q, const struct backend *b)
+{
+	const struct health *h = index_health(&q->directory->index, b);
+
+	if (h->admin == ADMIN_DISABLED || h->admin == ADMIN_MAINTENANCE)
+		reason_add(q, " (%s)", health_admin_name(h->admin));
+	else
+		reason_add(q, " (%s)", health_state_name(h->state));
+}
+
+static void
 question_pool(struct question *q, const struct pool *pool)
 {
 	struct directory *d = q->directory;
@@ -258,6 +271,7 @@ question_pool(struct question *q, const struct pool *pool)
 	const struct backend *first = NULL, *order[ROUTE_CANDIDATES];
 	const char *where;
 	unsigned sessions, n = 1;
+	double now = loop_now(d->loop);
 
 	str_fmt(q->target, sizeof(q->target), "%s", pool->name);
 	reason_add(q, " -> %s, %s", pool->name, balance_name(pool->balance));
@@ -270,11 +284,23 @@ question_pool(struct question *q, const struct pool *pool)
 		else
 			reason_add(q, ", lately at %s", where);
 	}
-	index_promises_turn(&d->index, loop_now(d->loop));
-	if (first && q->pinned)
+	index_promises_turn(&d->index, now);
+	if (first && q->pinned) {
 		order[0] = first;
-	else
-		n = index_candidates(&d->index, pool, key, first, order);
+		if (!index_usable(&d->index, first, now, true, q->dry)) {
+			n = 0;
+			reason_unusable(q, first);
+		}
+	} else {
+		struct index_wish wish = {
+			.pool = pool, .user = key, .first = first, .now = now, .dry = q->dry
+		};
+
+		n = index_candidates(&d->index, &wish, order);
+		if (n == 0)
+			reason_add(q, wish.maintenance ? ", the user's store is in maintenance"
+						       : ", no store is up");
+	}
 	for (unsigned i = 0; i < n; i++)
 		candidate_add(q, order[i]->name, order[i]->host, order[i]->port);
 	question_resolve(q);
@@ -411,8 +437,8 @@ directory_waiting(const struct directory *d)
 	return d->waiting;
 }
 
-void
-directory_ask(struct directory *d, unsigned worker, const struct route_question *asked,
+static void
+ask(struct directory *d, unsigned worker, const struct route_question *asked, bool dry,
     directory_answer_fn *fn, void *arg)
 {
 	struct question *q = NULL;
@@ -433,12 +459,77 @@ directory_ask(struct directory *d, unsigned worker, const struct route_question 
 	}
 	q->directory = d;
 	q->worker = worker;
+	q->dry = dry;
 	q->fn = fn;
 	q->arg = arg;
 	q->q = *asked;
 	list_append(&d->asked, &q->node);
 	d->waiting++;
 	question_begin(q);
+}
+
+void
+directory_ask(struct directory *d, unsigned worker, const struct route_question *asked,
+    directory_answer_fn *fn, void *arg)
+{
+	ask(d, worker, asked, false, fn, arg);
+}
+
+void
+directory_explain(struct directory *d, unsigned worker, const struct route_question *asked,
+    directory_answer_fn *fn, void *arg)
+{
+	ask(d, worker, asked, true, fn, arg);
+}
+
+/* --- what operators see and say */
+
+bool
+directory_backend_at(const struct directory *d, unsigned i, struct directory_backend *b)
+{
+	const struct directory_config *c = &d->index.config;
+
+	if (i >= c->n_backends)
+		return false;
+	b->backend = &c->backends[i];
+	b->health = index_health_of(&d->index, b->backend);
+	b->sessions = affinity_sessions(d->affinity, slice_of(b->backend->name));
+	return true;
+}
+
+const struct directory_config *
+directory_config(const struct directory *d)
+{
+	return &d->index.config;
+}
+
+bool
+directory_admin(struct directory *d, struct slice backend, enum health_admin admin)
+{
+	const struct backend *b = index_backend(&d->index, backend);
+
+	if (!b)
+		return false;
+	index_health(&d->index, b)->admin = admin;
+	return true;
+}
+
+bool
+directory_places(const struct directory *d, struct slice user, directory_place_fn *fn, void *arg)
+{
+	return affinity_places(d->affinity, user, fn, arg);
+}
+
+const char *
+directory_user_at(const struct directory *d, struct slice backend)
+{
+	return affinity_user_at(d->affinity, backend);
+}
+
+size_t
+directory_users(const struct directory *d)
+{
+	return affinity_users(d->affinity);
 }
 
 /* --- reports */
@@ -526,7 +617,7 @@ directory_configure(struct directory *d, const struct directory_config *config, 
 {
 	struct index fresh;
 
-	if (!index_build(&fresh, config, &d->index, d->affinity))
+	if (!index_build(&fresh, config, &d->index, d->affinity, loop_now(d->loop)))
 		return err_set(err, "out of memory");
 	list_foreach_safe (node, &d->asked) {
 		struct question *q = list_entry(node, struct question, node);

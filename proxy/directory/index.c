@@ -19,6 +19,7 @@ struct index_backend {
 	double affinity_time;
 	uint64_t sessions;
 	unsigned promised[2]; /* of this while, of the one before */
+	struct health health;
 };
 
 struct index_pool {
@@ -60,7 +61,7 @@ affinity_spread(struct index *x, const struct pool *pool)
 }
 
 static bool
-backends_fill(struct index *x, const struct index *old, const struct affinity *affinity)
+backends_fill(struct index *x, const struct index *old, const struct affinity *affinity, double now)
 {
 	for (unsigned i = 0; i < x->config.n_backends; i++) {
 		const struct backend *backend = &x->config.backends[i];
@@ -73,8 +74,12 @@ backends_fill(struct index *x, const struct index *old, const struct affinity *a
 			before = backend_find(old, b->node.key);
 		if (before) {
 			memcpy(b->promised, before->promised, sizeof(b->promised));
+			b->health = before->health;
 			x->loads[i].virtual_time = old->loads[before->backend->index].virtual_time;
 		}
+		if (!before)
+			health_init(
+			    &b->health, &(struct health_config){ .rise = 2, .fall = 3 }, now);
 		b->sessions = affinity_sessions(affinity, b->node.key);
 		load_refresh(x, b);
 		if (!backend_find(x, b->node.key) && !htab_insert(&x->backends_by_name, &b->node))
@@ -85,7 +90,7 @@ backends_fill(struct index *x, const struct index *old, const struct affinity *a
 
 bool
 index_build(struct index *x, const struct directory_config *config, const struct index *old,
-    const struct affinity *affinity)
+    const struct affinity *affinity, double now)
 {
 	memset(x, 0, sizeof(*x));
 	x->config = *config;
@@ -94,7 +99,7 @@ index_build(struct index *x, const struct directory_config *config, const struct
 	x->backends = mem_zalloc((config->n_backends + (size_t)1) * sizeof(*x->backends));
 	x->loads = mem_zalloc((config->n_backends + (size_t)1) * sizeof(*x->loads));
 	x->pools = mem_zalloc((config->n_pools + (size_t)1) * sizeof(*x->pools));
-	if (!x->backends || !x->loads || !x->pools || !backends_fill(x, old, affinity))
+	if (!x->backends || !x->loads || !x->pools || !backends_fill(x, old, affinity, now))
 		goto fail;
 	for (unsigned i = 0; i < config->n_pools; i++) {
 		struct index_pool *p = &x->pools[i];
@@ -219,25 +224,74 @@ places(const struct pool *pool, unsigned n)
 	return n + left < ROUTE_CANDIDATES ? ROUTE_CANDIDATES - left : n + 1;
 }
 
+struct health *
+index_health(struct index *x, const struct backend *b)
+{
+	return &x->backends[b->index].health;
+}
+
+const struct health *
+index_health_of(const struct index *x, const struct backend *b)
+{
+	return &x->backends[b->index].health;
+}
+
+const struct backend *
+index_backend(const struct index *x, struct slice name)
+{
+	const struct index_backend *b = backend_find(x, name);
+
+	return b ? b->backend : NULL;
+}
+
+bool
+index_usable(struct index *x, const struct backend *b, double now, bool pinned, bool dry)
+{
+	struct health *h = index_health(x, b);
+
+	if (!h->config.checked)
+		(void)health_tick(h, now); /* down for long enough: one login may try */
+	return dry ? health_would_allow(h, now, pinned) : health_allows(h, now, pinned);
+}
+
+static bool
+in_maintenance(struct index *x, const struct backend *b)
+{
+	return index_health(x, b)->admin == ADMIN_MAINTENANCE;
+}
+
 unsigned
-index_candidates(struct index *x, const struct pool *pool, struct slice user,
-    const struct backend *first, const struct backend *order_r[ROUTE_CANDIDATES])
+index_candidates(
+    struct index *x, struct index_wish *w, const struct backend *order_r[ROUTE_CANDIDATES])
 {
 	const struct backend *order[POOL_BACKENDS_MAX];
+	const struct pool *pool = w->pool;
 	unsigned n = 0;
 
-	if (first)
-		order_r[n++] = first;
+	w->maintenance = w->first && in_maintenance(x, w->first);
+	if (w->maintenance)
+		return 0;
+	if (w->first && index_usable(x, w->first, w->now, false, w->dry))
+		order_r[n++] = w->first;
 	for (unsigned depth = 0; pool && depth < CHAIN_MAX; depth++, pool = pool->fallback) {
 		unsigned max = places(pool, n);
 
 		if (n == ROUTE_CANDIDATES)
 			break;
-		pool_order(pool, user, x->loads, order);
+		pool_order(pool, w->user, x->loads, order);
+		if (depth == 0 && !w->first && pool->balance == BALANCE_HASH && pool->n > 0 &&
+		    in_maintenance(x, order[0])) {
+			w->maintenance = true;
+			return 0;
+		}
+		/* The one login that a store on trial gets is spent only on one that begins there. */
 		for (unsigned i = 0; i < pool->n && n < max; i++)
-			if (!is_among(order[i], order_r, n))
+			if (!is_among(order[i], order_r, n) &&
+			    (n == 0 ? index_usable(x, order[i], w->now, false, w->dry)
+				    : index_health(x, order[i])->state == HEALTH_UP &&
+					  index_usable(x, order[i], w->now, false, true)))
 				order_r[n++] = order[i];
-		if (depth == 0 && !first && n > 0)
+		if (depth == 0 && !w->first && n > 0 && !w->dry)
 			pool_picked(pool, order_r[0], x->loads);
 	}
 	return n;

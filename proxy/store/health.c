@@ -219,7 +219,7 @@ health_tick(struct health *h, double now)
 }
 
 bool
-health_allows(struct health *h, double now, bool pinned)
+health_would_allow(const struct health *h, double now, bool pinned)
 {
 	switch (h->admin) {
 	case ADMIN_ENABLED:
@@ -238,14 +238,21 @@ health_allows(struct health *h, double now, bool pinned)
 	case HEALTH_DOWN:
 		return false;
 	case HEALTH_TRIAL:
-		if (h->config.checked)
-			return false; /* checks decide */
-		/* One login at a time; one whose outcome never came is forgotten. */
-		if (h->trial_out && now - h->trial_since < HEALTH_WINDOW)
-			return false;
-		h->trial_out = true;
-		h->trial_since = now;
-		return true;
+		/* Checks decide; without them one login at a time, and one whose outcome never came is forgotten. */
+		return !h->config.checked &&
+		       !(h->trial_out && now - h->trial_since < HEALTH_WINDOW);
 	}
 	return false;
+}
+
+bool
+health_allows(struct health *h, double now, bool pinned)
+{
+	if (!health_would_allow(h, now, pinned))
+		return false;
+	if (h->state == HEALTH_TRIAL) {
+		h->trial_out = true;
+		h->trial_since = now;
+	}
+	return true;
 }
