@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "config/manual.h"
 #include "process/child.h"
+#include "process/control_client.h"
 #include "process/master.h"
 #include "process/setup.h"
 #include "process/supervise.h"
@@ -106,6 +107,20 @@ run_check(const struct verb *v, int argc, char **argv)
 }
 
 static int
+run_control(const struct verb *v, int argc, char **argv)
+{
+	(void)v;
+	return control_client(argc, argv);
+}
+
+#define CONTROL_OPTIONS                                                                            \
+	"\n"                                                                                       \
+	"  -s, --socket PATH    the control socket of the running proxy\n"                         \
+	"  -c, --config FILE    or: the configuration that names it (default " CONTROL_CONFIG      \
+	")\n"                                                                                      \
+	"      --json           for programs\n"
+
+static int
 run_version(const struct verb *v, int argc, char **argv)
 {
 	(void)argv;
@@ -165,6 +180,76 @@ static const struct verb verbs[] = {
 	    "\n"
 	    "Status 0: `run` can serve with it. 1: there are mistakes.\n",
 	    run_check },
+	{ "status", "[--json]", "what the running proxy does",
+	    "Version, how long it runs, the generation of its configuration (1, and one more with "
+	    "each reload), its\n"
+	    "processes, the sums of their counters, and the state of every "
+	    "backend.\n" CONTROL_OPTIONS,
+	    run_control },
+	{ "sessions", "[--user USER] [--backend NAME] [--json]", "list sessions",
+	    "One line a session, those logging in and those in the relay; with --json one object a "
+	    "line.\n"
+	    "\n"
+	    "  --user USER          of this user only\n"
+	    "  --backend NAME       at this backend only\n" CONTROL_OPTIONS,
+	    run_control },
+	{ "kick", "USER | --session ID | --backend NAME", "end sessions",
+	    "Ends the sessions of USER, or one by its id (of `sallyport sessions` or the log), or "
+	    "all at a backend,\n"
+	    "and says how many. A relayed one is closed between two bytes, as by a network that "
+	    "fails; its client may come\n"
+	    "back at once.\n" CONTROL_OPTIONS,
+	    run_control },
+	{ "reload", "", "read the configuration anew",
+	    "Checks the whole configuration; when anything is wrong the old one stays in force and "
+	    "each mistake is shown.\n"
+	    "Sessions notice nothing.\n" CONTROL_OPTIONS,
+	    run_control },
+	{ "stop", "", "end the proxy",
+	    "As SIGTERM: sessions are let go spread over stop_timeout.\n" CONTROL_OPTIONS,
+	    run_control },
+	{ "pool", "status [--json]", "stores, their state and why",
+	    "Each store of each pool: state (up, down, trial: about to be tried again), what an "
+	    "operator has said of it,\n"
+	    "sessions, logins, and the last failure: when, at which stage, and why; then failures "
+	    "by cause.\n" CONTROL_OPTIONS,
+	    run_control },
+	{ "backend", "NAME drain [--rate N] | enable | disable | maintenance",
+	    "take a store out or in",
+	    "  drain                no new users; those who have sessions there go on, and may "
+	    "open "
+	    "more\n"
+	    "  drain --rate N       and N sessions a second are ended, all of a user at once, so "
+	    "that "
+	    "they go elsewhere\n"
+	    "  disable              no logins; sessions go on\n"
+	    "  maintenance          users who belong there are told [UNAVAILABLE] and do not go "
+	    "elsewhere\n"
+	    "  enable               as before\n"
+	    "\n"
+	    "It holds until the proxy is stopped.\n" CONTROL_OPTIONS,
+	    run_control },
+	{ "trace", "USER [--json]", "watch logins of a user",
+	    "Shows the dialogue before the relay of each login of USER, with client, directory and "
+	    "store, from now until\n"
+	    "interrupted. Passwords are never shown, nor what a store says after it was sent "
+	    "one.\n" CONTROL_OPTIONS,
+	    run_control },
+	{ "explain", "USER [--from ADDRESS] [--listener NAME] [--server-name NAME]",
+	    "where a user would go, and why",
+	    "Asks the running proxy, without effect on it: rule, name, lookup, stores in the order "
+	    "they would be tried.\n"
+	    "With -c FILE, and when no proxy answers, FILE alone is asked.\n"
+	    "\n"
+	    "  --from ADDRESS       as if the client came from there\n"
+	    "  --listener NAME      through [listen NAME]\n"
+	    "  --server-name NAME   asking for this name in TLS\n" CONTROL_OPTIONS,
+	    run_control },
+	{ "user", "where USER [--json]", "where a user is",
+	    "The stores where USER has sessions, by worker (0 sessions: had the last one there), "
+	    "and where the next\n"
+	    "login would go.\n" CONTROL_OPTIONS,
+	    run_control },
 	{ "help", "[VERB]", "what a verb does", "Without VERB: lists the verbs.\n", run_help },
 	{ "version", "", "print the version", "Prints name and version.\n", run_version },
 };
@@ -183,8 +268,7 @@ usage(FILE *out)
 {
 	(void)fprintf(out, "usage: sallyport VERB [OPTIONS]\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		(void)fprintf(
-		    out, "  %-8s %-30s %s\n", verbs[i].name, verbs[i].usage, verbs[i].summary);
+		(void)fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
 	(void)fprintf(out, "\n`sallyport help VERB` tells more.\n");
 }
 

@@ -35,6 +35,8 @@ struct proxy_settings {
 	const char *hostname;       /* for the greeting; never NULL */
 	const char *capability;     /* `capability =`: replaces the announced list; NULL: learnt */
 	const char *log;            /* "stderr", "syslog" or a path */
+	const char *control;        /* path of the control socket; NULL: none */
+	const char *control_group;  /* who may use it besides; NULL: nobody */
 	enum log_format log_format;
 	enum log_level log_level;
 	bool log_hash_users;

@@ -11,6 +11,7 @@
 
 struct child;
 struct prepare;
+struct stat_view;
 
 /* What a role does with it. All but begin() and end() are called only after begin(). */
 struct child_ops {
@@ -45,6 +46,7 @@ struct child {
 	struct loop *loop;
 	struct ipc *master; /* NULL: gone */
 	struct inherit inherit;
+	struct stat_view *counters; /* of all processes: the directory's */
 	struct config_files *files;
 	struct snapshot *snapshot; /* NULL before begin() */
 	bool inherited, begun, stopping, failed;

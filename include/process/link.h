@@ -19,6 +19,8 @@ struct link;
 struct link_ops {
 	void (*answer)(void *arg, const struct route_answer *answer);
 	void (*learnt)(void *arg, struct slice backend, struct slice text);
+	/* Any other message. False: malformed. */
+	bool (*message)(void *arg, struct ipc_message *m);
 	/* The directory is gone. Never called from within a function of this header but link_open(). */
 	void (*lost)(void *arg);
 	/* Every half second while there is none: somebody should see to it that link_open() is called. */
@@ -35,6 +37,7 @@ bool link_ask(struct link *l,
     const struct route_question *q) MUST_CHECK; /* false: no directory now, or too busy */
 void link_report(struct link *l, bool open, struct slice user, struct slice backend);
 void link_learnt(struct link *l, struct slice backend, struct slice text);
+void link_flush(struct link *l); /* reports that were gathered go now, before what is sent next */
 struct ipc *link_ipc(struct link *l); /* NULL: no directory now */
 
 /* The channel failed in somebody else's hands: as if the other side had closed it. */

@@ -4,6 +4,7 @@
 #ifndef PROCESS_MASTER_INT_H
 #define PROCESS_MASTER_INT_H
 
+#include "process/control_master.h"
 #include "process/listener.h"
 #include "process/master.h"
 #include "process/setup.h"
@@ -17,6 +18,7 @@ struct master {
 	const struct master_options *options;
 	struct setup setup; /* the configuration in force */
 	struct listener_set *listeners;
+	struct control_master control;
 	int counters;
 	unsigned char ticket_key[TLS_TICKET_KEY];
 	struct loop *loop;

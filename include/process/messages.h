@@ -12,6 +12,8 @@
 #include "config/files.h"
 #include "io/ipc.h"
 #include "io/tls_ctx.h"
+#include "session/list.h"
+#include "store/health.h"
 
 enum role { ROLE_DIRECTORY, ROLE_WORKER, ROLE_COUNT };
 
@@ -46,6 +48,16 @@ enum message_type {
 	MSG_PING,         /* master to child: number */
 	MSG_PONG,         /* child to master: the same number */
 	MSG_LOG,          /* master to child: struct log_setting [log unless it is stderr] */
+	MSG_CONTROL,      /* master to directory: struct control_start [listening] */
+	MSG_ADMIN,        /* both ways, master and directory: what an operator said of a backend */
+	MSG_ORDER,        /* directory to master: id, enum order */
+	MSG_ORDERED,      /* master to directory: id, whether it was done, why not */
+	MSG_LIST,         /* directory to worker: struct list_ask */
+	MSG_ROWS, /* worker to directory: id, whether these are the last, struct session_info … */
+	MSG_KICK, /* directory to worker: struct kick_ask */
+	MSG_KICKED, /* worker to directory: id, how many */
+	MSG_TRACE,  /* directory to worker: struct trace_ask */
+	MSG_TRACED, /* worker to directory: struct traced */
 };
 
 #define INHERIT_PATH_MAX   4096
@@ -106,6 +118,87 @@ int report_unpack(struct unpack *u, struct report *r_r) MUST_CHECK;
 
 /* Two slices that point into the payload. */
 bool learnt_unpack(struct slice payload, struct slice *backend_r, struct slice *text_r) MUST_CHECK;
+
+/* --- control: ids are the directory's, of its requests; slices point into the payload */
+
+struct control_start {
+	uint32_t owner; /* uid */
+	bool group;
+};
+void control_start_pack(struct pack *k, const struct control_start *c);
+bool control_start_unpack(struct slice payload, struct control_start *c_r) MUST_CHECK;
+
+struct admin_said {
+	struct slice backend;
+	enum health_admin admin;
+};
+void admin_pack(struct pack *k, const struct admin_said *a);
+bool admin_unpack(struct slice payload, struct admin_said *a_r) MUST_CHECK;
+
+enum order { ORDER_STOP, ORDER_RELOAD, ORDER_COUNT };
+struct order_said {
+	uint32_t id;
+	enum order order;
+};
+void order_pack(struct pack *k, const struct order_said *o);
+bool order_unpack(struct slice payload, struct order_said *o_r) MUST_CHECK;
+
+struct ordered {
+	uint32_t id;
+	bool ok;
+	struct slice text; /* why not, or what followed */
+};
+void ordered_pack(struct pack *k, const struct ordered *o);
+bool ordered_unpack(struct slice payload, struct ordered *o_r) MUST_CHECK;
+
+enum list_step { LIST_BEGIN, LIST_MORE, LIST_END, LIST_STEPS };
+struct list_ask {
+	uint32_t id;
+	enum list_step step;
+	struct session_filter filter; /* LIST_BEGIN */
+};
+void list_ask_pack(struct pack *k, const struct list_ask *l);
+bool list_ask_unpack(struct slice payload, struct list_ask *l_r) MUST_CHECK;
+
+/* A row of MSG_ROWS; the strings are as long as they may be. */
+#define ROW_PACKED_MAX 2048
+struct row {
+	uint64_t id, client_bytes, store_bytes;
+	struct slice state, user, listener, tls, route, backend, client;
+	double age, idle;
+};
+void row_pack(struct pack *k, const struct session_info *i);
+int row_unpack(struct unpack *u, struct row *r_r) MUST_CHECK; /* 1; 0: that was the last; -1 */
+
+struct kick_ask {
+	uint32_t id;
+	struct session_filter filter;
+};
+void kick_ask_pack(struct pack *k, const struct kick_ask *a);
+bool kick_ask_unpack(struct slice payload, struct kick_ask *a_r) MUST_CHECK;
+
+struct kicked {
+	uint32_t id;
+	uint64_t count;
+};
+void kicked_pack(struct pack *k, const struct kicked *a);
+bool kicked_unpack(struct slice payload, struct kicked *a_r) MUST_CHECK;
+
+struct trace_ask {
+	uint32_t id;
+	bool on;
+	struct slice user;
+};
+void trace_ask_pack(struct pack *k, const struct trace_ask *t);
+bool trace_ask_unpack(struct slice payload, struct trace_ask *t_r) MUST_CHECK;
+
+struct traced {
+	uint32_t id;
+	uint64_t session;
+	struct slice who, text;
+};
+void traced_pack(struct pack *k, const struct traced *t);
+bool traced_unpack(struct slice payload, struct traced *t_r) MUST_CHECK;
 
 bool number_unpack(struct slice payload, uint32_t max, uint32_t *n_r) MUST_CHECK;
 

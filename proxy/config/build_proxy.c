@@ -7,6 +7,7 @@
 #include "config/build.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <sched.h>
 #include <unistd.h>
@@ -18,8 +19,9 @@ _Static_assert(LOG_ERROR == 0 && LOG_WARN == 1 && LOG_INFO == 2 && LOG_DEBUG == 
 _Static_assert(LOG_LOGFMT == 0 && LOG_JSON == 1, "log_format");
 _Static_assert(TLS_MODE_NONE == 0 && TLS_MODE_STARTTLS == 1 && TLS_MODE_IMPLICIT == 2, "tls");
 
-#define WORKERS_MAX 64
-#define IDLE_SAFE   (31 * 60.0) /* clients in IDLE come back within 29 minutes */
+#define WORKERS_MAX    64
+#define CONTROL_LENGTH 107u        /* what the kernel has room for in the name of a socket */
+#define IDLE_SAFE      (31 * 60.0) /* clients in IDLE come back within 29 minutes */
 
 /* --- [proxy] */
 
@@ -45,6 +47,31 @@ user_setting(struct build *b, const struct document_section *s, const char *name
 		document_mistake(&b->doc, k, "there is no user \"%s\" on this machine",
 		    str_printable(shown, sizeof(shown), slice_of(k->value)));
 	return build_str(b, slice_of(k->value));
+}
+
+static void
+control_settings(struct build *b, const struct document_section *s, struct proxy_settings *p)
+{
+	const struct document_key *path = document_key(s, "control"),
+				  *group = document_key(s, "control_group");
+	char shown[VALUE_SHOWN];
+
+	if (path) {
+		p->control = build_str(b, slice_of(path->value));
+		if (strlen(path->value) > CONTROL_LENGTH)
+			document_mistake(&b->doc, path,
+			    "a socket's name has at most %u bytes, this one %zu", CONTROL_LENGTH,
+			    strlen(path->value));
+	}
+	if (!group)
+		return;
+	p->control_group = build_str(b, slice_of(group->value));
+	str_printable(shown, sizeof(shown), slice_of(group->value));
+	if ((b->parts & SNAPSHOT_CHECK) && !getgrnam(group->value))
+		document_mistake(&b->doc, group, "there is no group \"%s\" on this machine", shown);
+	if (!path)
+		mistake_warning(b->mistakes, group->file, group->line,
+		    "control_group has no effect without control");
 }
 
 static const char *
@@ -116,6 +143,7 @@ build_proxy(struct build *b)
 	p->hostname = hostname_setting(b, s);
 	p->capability = capability_setting(b, s);
 	p->log = build_str(b, slice_of(document_text(SECTION_PROXY, s, "log")));
+	control_settings(b, s, p);
 	p->log_format = (enum log_format)document_word(SECTION_PROXY, s, "log_format");
 	p->log_level = (enum log_level)document_word(SECTION_PROXY, s, "log_level");
 	p->log_hash_users = document_word(SECTION_PROXY, s, "log_users") == 1;

@@ -97,6 +97,16 @@ const struct config_key config_keys[] = {
 		    "disk; then the whole configuration is read again, as on SIGHUP. 0 is never: "
 		    "who renews certificates sends SIGHUP." },
 	{ .section = SECTION_PROXY,
+	    .name = "control",
+	    .type = TYPE_PATH,
+	    .help = "The socket over which `sallyport status`, `kick` and the other verbs speak to "
+		    "the running program. Its folder is made when it is not there. Root and the "
+		    "user who started the program may use it. Without it there is none." },
+	{ .section = SECTION_PROXY,
+	    .name = "control_group",
+	    .type = TYPE_TEXT,
+	    .help = "A group of the system whose members may use the control socket too." },
+	{ .section = SECTION_PROXY,
 	    .name = "login_timeout",
 	    .type = TYPE_DURATION,
 	    .preset = "60s",
@@ -184,7 +194,6 @@ const struct config_key config_keys[] = {
 	    .min = 1,
 	    .max = 1000,
 	    .help = "Failed logins on one connection before the client is sent away." },
-	PLANNED(SECTION_PROXY, "control", TYPE_PATH, "The control socket."),
 	PLANNED(SECTION_PROXY, "http", TYPE_TEXT, "Where metrics and status are served."),
 	PLANNED(SECTION_PROXY, "drain_timeout", TYPE_DURATION,
 	    "After an upgrade, for sessions that could not be handed over."),

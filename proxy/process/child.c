@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -91,10 +92,13 @@ take_inherit(struct child *c, struct ipc_message *m, struct err *err)
 		(void)close(counters);
 		return err_prefix(err, "rights");
 	}
-	if (stat_attach(counters, i->number, err) < 0) {
+	if (stat_attach(counters, i->number, err) < 0 ||
+	    (i->role == ROLE_DIRECTORY && !(c->counters = stat_view_open(counters, err)))) {
 		(void)close(counters);
 		return -1;
 	}
+	stat_set(STAT_PID, (uint64_t)getpid());
+	stat_set(STAT_STARTED, (uint64_t)time(NULL));
 	(void)close(counters);
 	log_begin(&l, LOG_INFO, EV_START);
 	log_cstr(&l, "version", SALLYPORT_VERSION);
@@ -305,6 +309,7 @@ out:
 	if (c.role)
 		ops->destroy(&c);
 	prepare_free(&c.prepare);
+	stat_view_close(&c.counters);
 	snapshot_unref(&c.snapshot);
 	reaper_stop();
 	logging_stop();

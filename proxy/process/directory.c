@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "process/child.h"
 #include "process/learnt.h"
+#include "process/verbs.h"
 
 struct worker_end {
 	struct directory_role *role;
@@ -23,6 +24,10 @@ struct directory_role {
 	struct child *child;
 	struct directory *directory;
 	struct learnt *learnt;
+	struct verbs *verbs; /* NULL: no control socket */
+	int control;         /* came before begin(); -1: none */
+	struct control_start control_start;
+	struct list admins;         /* struct admin_kept, until begin() */
 	struct worker_end *workers; /* inherit.workers of them */
 	unsigned n_open;
 	bool ending; /* with the last worker */
@@ -38,6 +43,8 @@ worker_gone(struct worker_end *w, const char *reason)
 	ipc_close(&w->ipc);
 	log_msg(LOG_DEBUG, EV_PROCESS_EXIT, "worker %u: %s", w->number, reason);
 	directory_worker_gone(d->directory, w->number);
+	if (d->verbs)
+		verbs_worker_gone(d->verbs, w->number);
 	if (--d->n_open == 0 && d->ending)
 		child_end(d->child);
 }
@@ -122,6 +129,8 @@ on_message(struct ipc *ipc, struct ipc_message *m, void *arg)
 		ok = take_reports(w, m->payload);
 	else if (m->n_fds == 0 && m->type == MSG_LEARNT)
 		ok = take_learnt(w, m->payload);
+	else if (m->n_fds == 0 && w->role->verbs)
+		ok = verbs_worker_message(w->role->verbs, w->number, m);
 	if (ok)
 		return;
 	log_msg(LOG_ERROR, EV_PROCESS_EXIT, "malformed message of type %u from worker %u", m->type,
@@ -143,9 +152,83 @@ directory_create(struct child *c)
 {
 	struct directory_role *d = mem_zalloc(sizeof(*d));
 
-	if (d)
+	if (d) {
 		d->child = c;
+		d->control = -1;
+		list_init(&d->admins);
+	}
 	return d;
+}
+
+/* --- control */
+
+struct admin_kept {
+	struct list node;
+	enum health_admin admin;
+	char backend[BACKEND_NAME_MAX];
+};
+
+static int
+keep_admin(struct directory_role *d, struct slice payload, struct err *err)
+{
+	struct admin_kept *a = mem_zalloc(sizeof(*a));
+	struct admin_said said;
+
+	if (!a)
+		return err_set(err, "out of memory");
+	list_append(&d->admins, &a->node);
+	if (!admin_unpack(payload, &said) || !str_put(a->backend, sizeof(a->backend), said.backend))
+		return err_set(err, "malformed state of a backend");
+	a->admin = said.admin;
+	return 1;
+}
+
+/* Those of backends that are no more are left out. */
+static void
+use_admins(struct directory_role *d)
+{
+	list_foreach_safe (node, &d->admins) {
+		struct admin_kept *a = list_entry(node, struct admin_kept, node);
+
+		if (d->directory)
+			(void)directory_admin(d->directory, slice_of(a->backend), a->admin);
+		list_remove(node);
+		mem_free(a);
+	}
+}
+
+static struct ipc *
+channel_of(void *arg, unsigned number)
+{
+	struct directory_role *d = arg;
+
+	return number > 0 ? d->workers[number - 1].ipc : d->child->master;
+}
+
+static void
+broken_channel(void *arg, unsigned number)
+{
+	struct directory_role *d = arg;
+
+	worker_gone(&d->workers[number - 1], "it does not take requests of operators");
+}
+
+static int
+begin_verbs(struct directory_role *d, struct err *err)
+{
+	const struct verbs_env env = {
+		.loop = d->child->loop,
+		.directory = d->directory,
+		.counters = d->child->counters,
+		.workers = d->child->inherit.workers,
+		.channel = channel_of,
+		.broken = broken_channel,
+		.arg = d,
+	};
+
+	d->verbs = verbs_new(&env, d->control, &d->control_start);
+	d->control = -1;
+	return d->verbs ? 1 : err_set(err, "control: out of memory");
 }
 
 static int
@@ -177,6 +260,29 @@ directory_begin(struct child *c, struct err *err)
 	d->directory = directory_new(c->loop, err);
 	if (!d->directory || configure(d, c->snapshot, err) < 0)
 		return -1;
+	use_admins(d);
+	return d->control >= 0 ? begin_verbs(d, err) : 1;
+}
+
+/* Before the start: what operators have said and the control socket; later: what became of an order. */
+static int
+take_control(struct directory_role *d, struct ipc_message *m, struct err *err)
+{
+	struct ordered o;
+
+	if (d->child->begun) {
+		if (m->type != MSG_ORDERED || !ordered_unpack(m->payload, &o))
+			return err_set(err, "unexpected message of type %u", m->type);
+		if (d->verbs)
+			verbs_ordered(d->verbs, &o);
+		return 1;
+	}
+	if (m->type == MSG_ADMIN)
+		return keep_admin(d, m->payload, err);
+	if (m->type != MSG_CONTROL || d->control >= 0 || m->n_fds != 1 ||
+	    !control_start_unpack(m->payload, &d->control_start))
+		return err_set(err, "malformed control");
+	d->control = message_take_fd(m, 0);
 	return 1;
 }
 
@@ -211,6 +317,8 @@ directory_message(struct child *c, struct ipc_message *m, struct err *err)
 	struct worker_end *w;
 	uint32_t number;
 
+	if (m->type == MSG_CONTROL || m->type == MSG_ADMIN || m->type == MSG_ORDERED)
+		return take_control(d, m, err);
 	if (m->type != MSG_CHANNEL || !c->begun)
 		return err_set(err, "unexpected message of type %u", m->type);
 	if (!number_unpack(m->payload, c->inherit.workers, &number) || number == 0 || m->n_fds != 1)
@@ -225,6 +333,8 @@ directory_message(struct child *c, struct ipc_message *m, struct err *err)
 	}
 	if (learnt_send(d->learnt, w->ipc) < 0)
 		worker_gone(w, "it does not take what was learnt");
+	else if (d->verbs)
+		verbs_worker_here(d->verbs, number);
 	return 1;
 }
 
@@ -250,10 +360,14 @@ directory_destroy(struct child *c)
 {
 	struct directory_role *d = c->role;
 
+	verbs_free(&d->verbs);
+	if (d->control >= 0)
+		(void)close(d->control);
 	if (d->workers)
 		for (unsigned i = 0; i < c->inherit.workers; i++)
 			ipc_close(&d->workers[i].ipc);
 	directory_free(&d->directory);
+	use_admins(d);
 	learnt_free(&d->learnt);
 	mem_free(d->workers);
 	mem_free(d);

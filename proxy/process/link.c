@@ -88,6 +88,8 @@ on_message(struct ipc *ipc, struct ipc_message *m, void *arg)
 		   learnt_unpack(m->payload, &backend, &text)) {
 		l->ops->learnt(l->arg, backend, text);
 		return;
+	} else if (l->ops->message(l->arg, m)) {
+		return;
 	}
 	err_set(&err, "malformed message of type %u from the directory", m->type);
 	link_broken(l, &err);
@@ -153,8 +155,8 @@ link_open(struct link *l, int fd)
 	return true;
 }
 
-static void
-flush(struct link *l)
+void
+link_flush(struct link *l)
 {
 	struct err err = { "" };
 
@@ -171,7 +173,7 @@ flush(struct link *l)
 static void
 on_flush(struct loop_task *t)
 {
-	flush(container_of(t, struct link, flush));
+	link_flush(container_of(t, struct link, flush));
 }
 
 bool
@@ -180,7 +182,7 @@ link_ask(struct link *l, const struct route_question *q)
 	char memory[2048];
 	struct pack k;
 
-	flush(l);
+	link_flush(l);
 	if (!l->ipc)
 		return false;
 	pack_init(&k, memory, sizeof(memory));
@@ -196,7 +198,7 @@ link_report(struct link *l, bool open, struct slice user, struct slice backend)
 	if (!l->ipc)
 		return; /* the next one is told all that is open then */
 	if (l->reports.size - l->reports.len < 9 + user.len + backend.len)
-		flush(l);
+		link_flush(l);
 	if (!l->ipc)
 		return;
 	report_pack(&l->reports, &r);

@@ -4,13 +4,15 @@
  *      setup -> listeners, counters, ticket key -> START: processes -> all READY -> RUN -> stop -> all reaped
  *
  * Whoever ends in START ends the start; in RUN it is replaced, after a while that grows. The master reads nothing but the
- * files of the configuration and the few messages of its children, whose only data are numbers and the reason of a refused reload.
+ * files of the configuration and the few messages of its children: numbers, the reason of a refused reload, and from the
+ * directory what operators said (MSG_ADMIN, MSG_ORDER).
  */
 #include "process/master_int.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -169,6 +171,8 @@ send_start(struct master *m, struct process *p)
 		b.listeners = (uint32_t)n;
 		connect_worker(m, p);
 	}
+	if (p->role == ROLE_DIRECTORY && control_master_send(&m->control, p->ipc) < 0)
+		return -1;
 	pack_init(&k, memory, sizeof(memory));
 	begin_pack(&k, &b);
 	return message_send(p->ipc, MSG_BEGIN, &k);
@@ -217,10 +221,80 @@ all_ready(struct master *m)
 }
 
 static void
+answer_order(struct master *m, uint32_t id, bool ok, const char *text)
+{
+	static char memory[32768];
+	struct ordered o = { .id = id, .ok = ok, .text = slice_of(text) };
+	struct pack k;
+
+	if (o.text.len > sizeof(memory) - 64)
+		o.text.len = sizeof(memory) - 64; /* the log has them all */
+	pack_init(&k, memory, sizeof(memory));
+	ordered_pack(&k, &o);
+	/* A directory that is gone, or takes no more, has no client that waits either. */
+	if (directory(m)->ipc && message_send(directory(m)->ipc, MSG_ORDERED, &k) < 0)
+		return;
+}
+
+struct reload_order {
+	struct master *m;
+	uint32_t id;
+};
+
+static void
+on_reloaded(void *arg, bool done, const char *text)
+{
+	struct reload_order *o = arg;
+
+	answer_order(o->m, o->id, done, text);
+	mem_free(o);
+}
+
+static void
+order_reload(struct master *m, uint32_t id)
+{
+	struct reload_order *o = mem_alloc(sizeof(*o));
+
+	if (o) {
+		*o = (struct reload_order){ .m = m, .id = id };
+		if (master_reload(m, on_reloaded, o))
+			return;
+	}
+	mem_free(o);
+	answer_order(m, id, false, "the proxy is being stopped, or out of memory");
+}
+
+static bool
+take_order(struct master *m, struct slice payload)
+{
+	struct order_said o;
+
+	if (!order_unpack(payload, &o))
+		return false;
+	switch (o.order) {
+	case ORDER_STOP:
+		log_msg(LOG_INFO, EV_STOP, "an operator said so");
+		answer_order(m, o.id, true, "");
+		stop(m, m->setup.snapshot->proxy.stop_timeout, 0);
+		break;
+	case ORDER_RELOAD:
+		order_reload(m, o.id);
+		break;
+	case ORDER_COUNT:
+		return false;
+	}
+	return true;
+}
+
+static void
 on_message(struct process *p, struct ipc_message *msg)
 {
 	struct master *m = &the_master;
 
+	if (p->role == ROLE_DIRECTORY && msg->n_fds == 0 &&
+	    ((msg->type == MSG_ADMIN && control_master_take(&m->control, msg->payload)) ||
+		(msg->type == MSG_ORDER && take_order(m, msg->payload))))
+		return;
 	if (msg->n_fds == 0 &&
 	    (msg->type == MSG_PREPARED || msg->type == MSG_REFUSED || msg->type == MSG_COMMITTED)) {
 		if (reload_message(m->reload, p, msg))
@@ -451,6 +525,11 @@ open_all(struct master *m, struct err *err)
 	m->counters = stat_create(s->workers + 2, err); /* directory, workers, master */
 	if (m->counters < 0 || stat_attach(m->counters, s->workers + 1, err) < 0)
 		return -1;
+	stat_set(STAT_PID, (uint64_t)getpid());
+	stat_set(STAT_STARTED, (uint64_t)time(NULL));
+	stat_set(STAT_GENERATION, 1);
+	if (control_master_open(&m->control, s, err) < 0)
+		return -1;
 	m->processes = mem_array(NULL, s->workers + 1u, sizeof(*m->processes));
 	m->loop = loop_new();
 	if (!m->processes || !m->loop)
@@ -495,6 +574,7 @@ master_run(const struct master_options *o)
 
 	m->options = o;
 	m->status = 1;
+	control_master_init(&m->control);
 	(void)signal(SIGPIPE, SIG_IGN);
 	notify_begin();
 	if (activation_begin(&err) < 0 || setup_do(&m->setup, o->config, &err) < 0 ||
@@ -518,6 +598,7 @@ out:
 	logging_stop();
 	loop_free(&m->loop);
 	listener_set_close(&m->listeners);
+	control_master_close(&m->control);
 	if (m->counters >= 0)
 		(void)close(m->counters);
 	secret_wipe(m->ticket_key, sizeof(m->ticket_key));

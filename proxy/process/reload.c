@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/stat.h"
 #include "base/secret.h"
 #include "io/job.h"
 #include "process/bundle.h"
@@ -151,6 +152,7 @@ commit(struct reload *r)
 	struct err err = { "" };
 
 	r->state = COMMITTING;
+	stat_inc(STAT_GENERATION);
 	if (r->setup.log_fd < 0) {
 		r->setup.log_fd = old.log_fd;
 		old.log_fd = STDERR_FILENO;

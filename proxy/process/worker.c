@@ -14,6 +14,7 @@
 #include "process/learnt.h"
 #include "process/link.h"
 #include "process/prepare.h"
+#include "process/worker_control.h"
 #include "session/session.h"
 
 #define EMPTY_CHECK    0.05 /* seconds between two looks whether all is gone */
@@ -27,6 +28,7 @@ struct worker {
 	struct acceptor *acceptor;
 	struct link *link;
 	struct learnt *learnt;
+	struct worker_control *control;
 	int first_channel;       /* came before begin(); -1: none */
 	struct loop_timer empty; /* looks whether all is gone */
 	double empty_since;      /* loop time; 0: there are sessions */
@@ -69,6 +71,14 @@ hook_learnt(void *ctx, struct slice backend, struct slice text)
 }
 
 static void
+hook_trace(void *ctx, uint32_t id, uint64_t session, const char *who, const char *text)
+{
+	struct worker *w = ctx;
+
+	worker_control_trace(w->control, id, session, who, text);
+}
+
+static void
 hook_empty(void *ctx)
 {
 	struct worker *w = ctx;
@@ -81,6 +91,7 @@ static const struct session_hooks hooks = {
 	.opened = hook_opened,
 	.closed = hook_closed,
 	.learnt = hook_learnt,
+	.trace = hook_trace,
 	.empty = hook_empty,
 };
 
@@ -109,6 +120,15 @@ on_lost(void *arg)
 	struct worker *w = arg;
 
 	session_directory_lost(w->sessions);
+	worker_control_lost(w->control);
+}
+
+static bool
+on_link_message(void *arg, struct ipc_message *m)
+{
+	struct worker *w = arg;
+
+	return worker_control_message(w->control, m);
 }
 
 static void
@@ -124,6 +144,7 @@ on_want(void *arg)
 static const struct link_ops link_ops = {
 	.answer = on_answer,
 	.learnt = on_learnt,
+	.message = on_link_message,
 	.lost = on_lost,
 	.want = on_want,
 };
@@ -249,7 +270,9 @@ worker_begin(struct child *c, struct err *err)
 		w->sessions = session_env_new(c->loop, w->conns, &hooks, w, c->inherit.workers);
 	w->link = link_new(c->loop, &link_ops, w);
 	w->learnt = learnt_new(c->snapshot);
-	if (!w->conns || !w->sessions || !w->link || !w->learnt)
+	if (w->sessions && w->link)
+		w->control = worker_control_new(c->loop, w->sessions, w->link);
+	if (!w->conns || !w->sessions || !w->link || !w->learnt || !w->control)
 		return err_set(err, "out of memory");
 	session_configure(w->sessions, c->snapshot);
 	if (w->first_channel >= 0) {
@@ -339,6 +362,7 @@ worker_destroy(struct child *c)
 
 	loop_timer_stop(&w->empty);
 	acceptor_free(&w->acceptor);
+	worker_control_free(&w->control);
 	session_env_free(&w->sessions);
 	conn_env_free(&w->conns);
 	link_free(&w->link);

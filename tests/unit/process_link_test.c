@@ -48,7 +48,19 @@ on_want(void *arg)
 	loop_stop(loop);
 }
 
-static const struct link_ops ops = { on_answer, on_learnt, on_lost, on_want };
+static bool
+on_other(void *arg, struct ipc_message *m)
+{
+	(void)arg;
+	(void)m;
+	return false;
+}
+
+static const struct link_ops ops = { .answer = on_answer,
+	.learnt = on_learnt,
+	.message = on_other,
+	.lost = on_lost,
+	.want = on_want };
 
 static void
 open_channel(void)

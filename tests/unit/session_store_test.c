@@ -92,18 +92,6 @@ SCRIPT(refused_and_no_other, SENT "s< $T NO no\nnodial\nwait 2\n"
 SCRIPT(echo_in_the_login, SENT
     "s< $T AUTHENTICATE PLAIN $B{~0alice~0s3same}\n" TRIED("store-protocol-in-login") UNAVAILABLE)
 SCRIPT(echo_in_a_bye, SENT "s< * BYE s3same\n" TRIED("store-gone-in-login") UNAVAILABLE)
-SCRIPT(echo_of_a_password_that_is_escaped_in_the_log,
-    PLAIN "c> a LOGIN alice \"s~xe93 \\\"same\"\n" TO_STORE("alice") STORE_LOGIN("alice",
-	"s~xe93 \"same") "s< $T NO [LIMIT] s~xe93 \"same\n"
-			 "c< a NO [LIMIT] s~xe93 \"same\n"
-			 "log event=login_failed detail=\"not shown: it repeats the password\"\n")
-SCRIPT(words_of_a_store_are_logged,
-    SENT "s< $T NO [LIMIT] Too ~xe9many.\n"
-	 "c< a NO [LIMIT] Too ~xe9many.\n"
-	 "log event=login_failed detail=\"[LIMIT] Too \\u00e9many.\"\n")
-SCRIPT(words_of_a_bye_are_logged,
-    SENT "s< * BYE Too many.\n"
-	 "log event=store_failed detail=\"the store said BYE: Too many.\"\n" UNAVAILABLE)
 SCRIPT(echo_in_a_refusal, SENT "s< $T NO [LIMIT] alice s3same\n"
 			       "c< a NO [LIMIT] alice s3same\n"
 			       "log event=login_failed reason=store-refused\n")

@@ -54,6 +54,7 @@ class Proxy:
         if os.geteuid() == 0 and account is None:
             values["user"] = ACCOUNT.user
         values.update(settings)
+        self.settings = values
         self.config = work.file(f"{name}.conf", "[proxy]\n" + "".join(
             f"{key} = {value}\n" for key, value in values.items()) + body)
 
@@ -127,6 +128,22 @@ class Proxy:
             if name.startswith("sanitizer"):
                 text = open(os.path.join(folder, name), errors="replace").read()
                 raise AssertionError("a sanitizer says: " + text[:3000])
+
+    # The control socket, when the settings have one.
+
+    def ask(self, *words, status=0, prefix=()):
+        """What a verb says, as an operator would run it: standard output, or what is wrong when a status is expected."""
+        done = subprocess.run([*prefix, BINARY, words[0], "-s", self.settings["control"], *words[1:]],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=world.DEADLINE, text=True)
+        if done.returncode != status:
+            raise AssertionError(f"{words}: status {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stderr if status else done.stdout
+
+    def ask_json(self, *words):
+        """The object, or the list of objects of a verb that lists."""
+        lines = self.ask(*words, "--json").splitlines()
+        return json.loads(lines[0]) if words[0] != "sessions" else [json.loads(line) for line in lines]
 
     # The log.
 
