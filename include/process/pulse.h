@@ -14,6 +14,6 @@ void pulse_free(struct pulse **p);
 void pulse_start(struct pulse *p);
 
 /* MSG_PONG of @p. False: it is malformed. */
-bool pulse_message(struct pulse *p, struct process *from, const struct ipc_message *m);
+bool pulse_message(struct pulse *p, const struct process *from, const struct ipc_message *m);
 
 #endif

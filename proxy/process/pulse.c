@@ -90,7 +90,7 @@ pulse_start(struct pulse *p)
 }
 
 bool
-pulse_message(struct pulse *p, struct process *from, const struct ipc_message *m)
+pulse_message(struct pulse *p, const struct process *from, const struct ipc_message *m)
 {
 	uint32_t number;
 

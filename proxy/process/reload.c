@@ -207,10 +207,11 @@ process_text(const struct process *p, char text[32])
 static void
 refused(struct reload *r, const struct process *p, const char *why)
 {
-	char who[32];
+	if (r->err.text[0] == '\0') {
+		char who[32];
 
-	if (r->err.text[0] == '\0')
 		err_set(&r->err, "%s: %s", process_text(p, who), why);
+	}
 }
 
 static void
@@ -491,9 +492,7 @@ bool
 reload_message(struct reload *r, struct process *p, const struct ipc_message *m)
 {
 	bool asked = r->asked[p - r->m->processes];
-	char why[sizeof(r->err.text)];
 	struct unpack u;
-	struct slice text;
 	uint32_t generation;
 
 	if (r->m->stopping)
@@ -501,7 +500,9 @@ reload_message(struct reload *r, struct process *p, const struct ipc_message *m)
 	unpack_init(&u, m->payload);
 	generation = unpack_u32(&u);
 	if (m->type == MSG_REFUSED) {
-		text = unpack_slice(&u);
+		struct slice text = unpack_slice(&u);
+		char why[sizeof(r->err.text)];
+
 		if (!unpack_ok(&u) || !asked || generation != r->generation ||
 		    r->state != PREPARING)
 			return false;
