@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "io/tls_ctx.h"
 #include "session/internal.h"
+#include "session/list.h"
 #include "unit/fake_conn.h"
 #include "unit/fake_loop.h"
 
@@ -98,6 +99,7 @@ struct world {
 	unsigned clients;
 	struct direction relays[2 * CLIENTS];
 	unsigned n_relays;
+	struct session_cursor cursor;
 	uint64_t asked[ASKED];
 	char users[ASKED][ROUTE_USER_MAX];
 	unsigned n_asked, answered;
@@ -307,7 +309,22 @@ on_empty(void *ctx)
 	FUZZ_CHECK(w->stopped && session_count(w->env) == 0);
 }
 
-static const struct session_hooks hooks = { on_ask, on_opened, on_closed, on_closed, on_empty };
+/* Traces show what the log does not, but no password. */
+static void
+on_trace(void *ctx, uint32_t id, uint64_t session, const char *who, const char *text)
+{
+	(void)ctx;
+	(void)id;
+	(void)session;
+	FUZZ_CHECK(who[0] && !has_secret(text, strlen(text)));
+}
+
+static const struct session_hooks hooks = { .ask = on_ask,
+	.opened = on_opened,
+	.closed = on_closed,
+	.learnt = on_closed,
+	.trace = on_trace,
+	.empty = on_empty };
 
 static void
 new_client(struct world *w)
@@ -430,6 +447,53 @@ peer_step(struct world *w, uint8_t how)
 }
 
 static void
+on_row(void *arg, const struct session_info *info)
+{
+	unsigned *rows = arg;
+
+	FUZZ_CHECK(info->id != 0 && info->state[0] && info->age >= 0 && info->idle >= 0);
+	++*rows;
+}
+
+/* What operators do: they learn, trace, kick, and walk over the sessions while these come and go. */
+static void
+look(struct world *w, uint8_t how)
+{
+	struct session_filter all = { .id = 0 }, alice = { .user = SLICE("alice") };
+	unsigned rows = 0;
+	uint64_t ended = 0;
+
+	switch (how & 7) {
+	case 0:
+		session_learn(w->env, SLICE("store1"), SLICE("IMAP4rev1 IDLE LITERAL+"));
+		break;
+	case 1:
+		(void)!session_trace_begin(w->env, how, SLICE("alice"));
+		break;
+	case 2:
+		session_trace_end(w->env, how);
+		break;
+	case 3:
+		session_walk_end(&w->cursor);
+		session_walk_begin(w->env, &w->cursor);
+		break;
+	case 4:
+	case 5:
+		if (w->cursor.env)
+			(void)session_walk(&w->cursor, &all, 1, on_row, &rows);
+		break;
+	case 6:
+		if (w->cursor.env)
+			(void)session_kick(&w->cursor, &alice, 1, &ended);
+		break;
+	case 7:
+		session_trace_end_all(w->env);
+		break;
+	}
+	FUZZ_CHECK(rows + ended <= 1);
+}
+
+static void
 world_step(struct world *w, uint8_t how)
 {
 	switch (how & 7) {
@@ -455,7 +519,7 @@ world_step(struct world *w, uint8_t how)
 		session_configure(w->env, &w->snapshot);
 		break;
 	case 6:
-		session_learn(w->env, SLICE("store1"), SLICE("IMAP4rev1 IDLE LITERAL+"));
+		look(w, how >> 3);
 		break;
 	case 7:
 		for (struct fake_peer *p = fake_conn_peers(w->conns); p; p = p->next)
@@ -589,6 +653,8 @@ finish(struct world *w)
 static void
 end(struct world *w)
 {
+	session_walk_end(&w->cursor);
+	session_trace_end_all(w->env);
 	session_env_free(&w->env);
 	FUZZ_CHECK(w->snapshot.refs == 1000);
 	settle(w);

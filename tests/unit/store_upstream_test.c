@@ -112,7 +112,11 @@ on_failed(void *arg, enum fail why, const struct err *err)
 		tell(w, "failed", "%s", fail_name(why));
 }
 
-static const struct upstream_ops ops = { on_secure, on_untagged, on_ready, on_refused, on_failed };
+static const struct upstream_ops ops = { .secure = on_secure,
+	.untagged = on_untagged,
+	.ready = on_ready,
+	.refused = on_refused,
+	.failed = on_failed };
 
 static bool
 open_world(struct script *s)
