@@ -108,6 +108,8 @@ setup_compare(
 		{ "workers", p->workers == first->workers },
 		{ "user", same(p->user, first->user) },
 		{ "directory_user", same(p->directory_user, first->directory_user) },
+		{ "control", same(p->control, first->control) },
+		{ "control_group", same(p->control_group, first->control_group) },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
