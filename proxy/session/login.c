@@ -27,16 +27,16 @@ is_refusal(enum fail why)
 	       why == FAIL_AUTHZID;
 }
 
-/* The store's words, for the log: not when it repeats the password in them. NULL: none. */
+/* The store's words for the log, which escapes them; not when they repeat the password. */
 static const char *
-loggable(const struct login *login, const char *detail)
+loggable(const struct login *login, struct slice words, char *dst, size_t size)
 {
 	struct slice password = secret_slice(&login->password);
-	if (!detail || detail[0] == '\0')
-		return NULL;
-	if (password.len > 0 && memmem(detail, strlen(detail), password.p, password.len))
-		return "not shown: it repeats the password";
-	return detail;
+	bool repeats = password.len > 0 && words.len > 0 &&
+		       memmem(words.p, words.len, password.p, password.len);
+	(void)str_fmt(dst, size, SLICE_FMT,
+	    SLICE_ARG(repeats ? SLICE("not shown: it repeats the password") : words));
+	return dst;
 }
 
 static void
@@ -51,7 +51,7 @@ log_failure(struct session *s, enum fail why, const char *detail)
 	session_log_who(s, &l);
 	log_cstr(&l, "mechanism", login->mechanism_name);
 	log_cstr(&l, "reason", fail_name(why));
-	log_cstr(&l, "detail", loggable(login, detail));
+	log_cstr(&l, "detail", detail && detail[0] != '\0' ? detail : NULL);
 	if (login->answer) {
 		log_cstr(&l, "route", login->answer->route);
 		log_cstr(&l, "backend", login->backend.name);
@@ -233,8 +233,8 @@ begin_relay(struct session *s)
 	}
 	/* What the store sent behind its OK, and what the client sent behind its login: once, in order. */
 	struct slice rest = buf_slice(&result.rest), early = buf_slice(&login->in);
-	bool broken = (rest.len > 0 && conn_write_slice(s->client, rest, &err) != 1) ||
-		      (early.len > 0 && conn_write_slice(s->store, early, &err) != 1);
+	bool told = rest.len == 0 || conn_write_slice(s->client, rest, &err) == 1;
+	bool sent = early.len == 0 || conn_write_slice(s->store, early, &err) == 1;
 	s->store_bytes += rest.len;
 	s->client_bytes += early.len;
 	stat_add(STAT_BYTES_FROM_STORES, rest.len);
@@ -249,8 +249,8 @@ begin_relay(struct session *s)
 	stat_inc(STAT_LOGINS);
 	stat_inc(STAT_RELAYS_NOW);
 	env->hooks->opened(env->ctx, slice_of(s->user), slice_of(s->backend));
-	if (broken)
-		session_close(s, CLOSE_STORE_ERROR);
+	if (!told || !sent)
+		session_close(s, told ? CLOSE_STORE_ERROR : CLOSE_CLIENT_ERROR);
 	else
 		relay_begin(s);
 }
@@ -294,12 +294,12 @@ on_refused(void *arg, enum fail why, struct slice text)
 {
 	struct session *s = arg;
 	struct login *login = s->login;
-	char detail[128];
+	char detail[256];
 	if (!str_put(login->fail_text, sizeof(login->fail_text), text))
 		login->fail_text[0] = '\0';
 	/* Kept for another try of the same user. */
 	(void)str_fmt(login->upstream_user, sizeof(login->upstream_user), "%s", login->user);
-	login_fail(s, why, str_printable(detail, sizeof(detail), text));
+	login_fail(s, why, loggable(login, text, detail, sizeof(detail)));
 	session_check(s);
 }
 
@@ -314,7 +314,8 @@ on_failed(void *arg, enum fail why, const struct err *err)
 		return;
 	}
 	struct log_line l;
-	char at[ADDR_TEXT], id[17];
+	char at[ADDR_TEXT], id[17], words[sizeof(err->text)];
+	const char *detail = loggable(login, slice_of(err->text), words, sizeof(words));
 	log_begin(&l, LOG_WARN, EV_STORE_FAILED);
 	log_cstr(&l, "session", session_id_text(s, id));
 	log_user(&l, "user", login->answer->key);
@@ -322,17 +323,17 @@ on_failed(void *arg, enum fail why, const struct err *err)
 	log_cstr(&l, "store",
 	    addr_format(at, &login->answer->candidates[login->candidate].addrs[login->address]));
 	log_cstr(&l, "reason", fail_name(why));
-	log_cstr(&l, "detail", loggable(login, err->text));
+	log_cstr(&l, "detail", detail);
 	log_end(&l);
 	session_trace(s, "proxy", "the store failed: %s%s%s", fail_name(why),
 	    fail_retry(why) && login->upstream_user[0] == '\0' ? ": " : "",
-	    fail_retry(why) && login->upstream_user[0] == '\0' ? err->text : "");
+	    fail_retry(why) && login->upstream_user[0] == '\0' ? detail : "");
 	login->last_fail = why;
 	if (fail_retry(why)) {
 		login->address++;
 		next_store(s);
 	} else {
-		login_fail(s, why, err->text);
+		login_fail(s, why, detail);
 	}
 	session_check(s);
 }

@@ -455,10 +455,8 @@ static void
 on_untagged(struct upstream *u, const struct imap_response *r, struct slice whole)
 {
 	struct err err;
-	char shown[160];
 	if (r->status == IMAP_STATUS_BYE) {
-		err_set(
-		    &err, "the store said BYE: %s", str_printable(shown, sizeof(shown), r->text));
+		err_set(&err, "the store said BYE: " SLICE_FMT, SLICE_ARG(r->text));
 		fail(u, by_phase(u, FAIL_BYE, FAIL_LOGIN_GONE), &err);
 		return;
 	}
