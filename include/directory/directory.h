@@ -76,6 +76,10 @@ bool directory_places(
 const char *directory_user_at(const struct directory *d, struct slice backend);
 size_t directory_users(const struct directory *d);
 
+/* What checks of stores show of their capabilities before login. */
+typedef void directory_learnt_fn(void *arg, struct slice backend, struct slice text);
+void directory_on_learnt(struct directory *d, directory_learnt_fn *fn, void *arg);
+
 /* Reports of workers. @user: the answer's key; @backend: the name of a backend, or route_target_name(). */
 void directory_session_open(
     struct directory *d, unsigned worker, struct slice user, struct slice backend);

@@ -26,7 +26,7 @@ struct backend {
 	unsigned n_sources;
 	enum tls_mode tls;
 	bool verify;
-	struct tls_client *client; /* workers only; NULL when tls is none */
+	struct tls_client *client; /* workers and the directory; NULL when tls is none */
 	unsigned weight;           /* 0 to 1000000; 0: only when no other is left */
 	double connect_timeout;    /* seconds: TCP and TLS */
 	double reply_timeout;      /* seconds: greeting and every answer */

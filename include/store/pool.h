@@ -23,6 +23,8 @@ struct pool {
 	double
 	    affinity_time; /* seconds after the last session; 0: only while sessions are open … */
 	bool affinity;     /* … and false: not at all */
+	double check_interval;           /* seconds; 0: its stores are not checked for it */
+	unsigned check_rise, check_fall; /* checks in a row */
 	const struct pool *
 	    fallback; /* tried after all of this pool; a single backend is a pool of one; may be NULL */
 	int line;

@@ -81,6 +81,9 @@ struct upstream_result {
 };
 void upstream_take(struct upstream **u, struct upstream_result *result_r);
 
+/* Ends it as a client does that has nothing more to ask: LOGOUT goes out, its answer is not awaited. Only from secure(). */
+void upstream_logout(struct upstream **u);
+
 /* Ends it in any state: LOGOUT is not awaited. NULL is fine. */
 void upstream_free(struct upstream **u);
 

@@ -303,6 +303,9 @@ build_pools(struct build *b)
 		pool->balance = (enum balance)document_word(SECTION_POOL, s, "balance");
 		pool->affinity_time = document_number(SECTION_POOL, s, "affinity_time");
 		pool->affinity = pool->affinity_time > 0;
+		pool->check_interval = document_number(SECTION_POOL, s, "check_interval");
+		pool->check_rise = (unsigned)document_number(SECTION_POOL, s, "check_rise");
+		pool->check_fall = (unsigned)document_number(SECTION_POOL, s, "check_fall");
 		pool_backends(b, s, pool);
 		pool_fallback(b, s, pool);
 	}

@@ -341,7 +341,8 @@ out:
 void
 build_tls_clients(struct build *b)
 {
-	if (!(b->parts & (SNAPSHOT_CHECK | SNAPSHOT_WORKER)) || b->doc.no_memory)
+	if (!(b->parts & (SNAPSHOT_CHECK | SNAPSHOT_WORKER | SNAPSHOT_DIRECTORY)) ||
+	    b->doc.no_memory)
 		return;
 	build_targets(b);
 	for (const struct document_section *s = b->doc.first[SECTION_BACKEND]; s; s = s->next)

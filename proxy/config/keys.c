@@ -368,7 +368,30 @@ const struct config_key config_keys[] = {
 	    .type = TYPE_NAME,
 	    .form = "POOL | BACKEND",
 	    .help = "What is tried when no store of the pool answers." },
-	PLANNED(SECTION_POOL, "check_interval", TYPE_DURATION, "How often stores are checked."),
+	{ .section = SECTION_POOL,
+	    .name = "check_interval",
+	    .type = TYPE_DURATION,
+	    .preset = "0",
+	    .min = 0,
+	    .max = HOUR,
+	    .help =
+		"How often each store of the pool is checked, by one process for all workers: it "
+		"connects, with TLS as logins do, reads greeting and capabilities, and says "
+		"LOGOUT. 0: not at all. Stores that are down get no logins." },
+	{ .section = SECTION_POOL,
+	    .name = "check_rise",
+	    .type = TYPE_NUMBER,
+	    .preset = "2",
+	    .min = 1,
+	    .max = 100,
+	    .help = "So many good checks in a row bring a store back." },
+	{ .section = SECTION_POOL,
+	    .name = "check_fall",
+	    .type = TYPE_NUMBER,
+	    .preset = "3",
+	    .min = 1,
+	    .max = 100,
+	    .help = "So many failed checks in a row take a store out." },
 
 	/* --- [route], [route NAME] */
 	{ .section = SECTION_ROUTE,

@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "directory/checks.h"
 #include "directory/index.h"
 #include "directory/lookup.h"
 #include "directory/names.h"
@@ -66,6 +67,7 @@ struct directory {
 	struct loop *loop;
 	struct index index;
 	struct names *names;
+	struct checks *checks;
 	struct affinity *affinity;
 	struct mem_pool *questions;
 	unsigned waiting;
@@ -526,6 +528,12 @@ directory_user_at(const struct directory *d, struct slice backend)
 	return affinity_user_at(d->affinity, backend);
 }
 
+void
+directory_on_learnt(struct directory *d, directory_learnt_fn *fn, void *arg)
+{
+	checks_on_learnt(d->checks, fn, arg);
+}
+
 size_t
 directory_users(const struct directory *d)
 {
@@ -635,6 +643,7 @@ directory_configure(struct directory *d, const struct directory_config *config, 
 	if (!list_empty(&d->restarting))
 		loop_defer(d->loop, &d->restart, on_restart);
 	resolve_ahead(d);
+	checks_configure(d->checks, &d->index);
 	return 0;
 }
 
@@ -658,7 +667,8 @@ directory_new(struct loop *loop, struct err *err)
 	}
 	d->affinity = affinity_new(loop);
 	d->questions = mem_pool_new("questions", sizeof(struct question));
-	if (!d->affinity || !d->questions) {
+	d->checks = checks_new(loop, d->names);
+	if (!d->affinity || !d->questions || !d->checks) {
 		err_set(err, "out of memory");
 		directory_free(&d);
 		return NULL;
@@ -682,6 +692,7 @@ directory_free(struct directory **dp)
 	if (d->questions)
 		mem_pool_free(&d->questions);
 	affinity_free(&d->affinity);
+	checks_free(&d->checks);
 	names_free(&d->names);
 	index_free(&d->index);
 	mem_free(d);

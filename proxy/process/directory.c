@@ -97,22 +97,35 @@ take_reports(struct worker_end *w, struct slice payload)
 	return more == 0;
 }
 
-static bool
-take_learnt(struct worker_end *from, struct slice payload)
+/* To all workers but the one that @from is; NULL: to all. */
+static void
+spread(struct directory_role *d, const struct worker_end *from, struct slice backend,
+    struct slice text)
 {
-	struct directory_role *d = from->role;
-	struct slice backend, text;
-
-	if (!learnt_unpack(payload, &backend, &text))
-		return false;
 	if (!learnt_set(d->learnt, backend, text))
-		return true;
+		return;
 	for (unsigned i = 0; i < d->child->inherit.workers; i++) {
 		struct worker_end *w = &d->workers[i];
 
 		if (w != from && w->ipc && message_send_learnt(w->ipc, backend, text) < 0)
 			worker_gone(w, "it does not take what was learnt");
 	}
+}
+
+static void
+on_learnt(void *arg, struct slice backend, struct slice text)
+{
+	spread(arg, NULL, backend, text);
+}
+
+static bool
+take_learnt(struct worker_end *from, struct slice payload)
+{
+	struct slice backend, text;
+
+	if (!learnt_unpack(payload, &backend, &text))
+		return false;
+	spread(from->role, from, backend, text);
 	return true;
 }
 
@@ -260,6 +273,7 @@ directory_begin(struct child *c, struct err *err)
 	d->directory = directory_new(c->loop, err);
 	if (!d->directory || configure(d, c->snapshot, err) < 0)
 		return -1;
+	directory_on_learnt(d->directory, on_learnt, d);
 	use_admins(d);
 	return d->control >= 0 ? begin_verbs(d, err) : 1;
 }

@@ -716,3 +716,16 @@ upstream_take(struct upstream **up, struct upstream_result *result_r)
 	(void)str_fmt(result_r->text, sizeof(result_r->text), "%s", u->text);
 	upstream_free(up);
 }
+
+void
+upstream_logout(struct upstream **up)
+{
+	struct upstream *u = *up;
+	struct err err;
+	char line[40];
+	ASSERT(u->state == UP_SECURE);
+	(void)str_fmt(line, sizeof(line), "%s LOGOUT\r\n", u->tag[0] ? u->tag : "S");
+	if (conn_write_slice(u->conn, slice_of(line), &err) == 1)
+		conn_close(&u->conn, CONN_LINGER);
+	upstream_free(up);
+}

@@ -288,7 +288,7 @@ TEST(the_directory_has_lookups_and_no_keys)
 	struct snapshot *s = build(f, SNAPSHOT_DIRECTORY, &said);
 	config_files_free(&f);
 	CHECK_STR(said.text, "");
-	CHECK(s && !s->tls && !snapshot_backend(s, "store")->client);
+	CHECK(s && !s->tls && snapshot_backend(s, "store")->client);
 	CHECK_U64(s->n_lookups, 2); /* three are named, one of them twice */
 	CHECK_U64(s->routes[0].n_lookups, 2);
 	CHECK_U64(s->routes[1].n_lookups, 1);
