@@ -191,7 +191,7 @@ class Control(Controlled):
     def test_trace(self):
         with self.tracing(self.proxy, "user1") as trace:
             text = ""
-            while "client: " not in text:  # until the worker had heard of it before the login
+            while "LOGIN user1" not in text:  # until the worker had heard of it before the login
                 client = self.connect(tls="none", address=self.proxy.address("plain"))
                 client.ok('LOGIN user1 "secret"')
                 client.logout()
