@@ -283,15 +283,16 @@ class Reload(Case):
                                  + "alice store\nbob other\n", "large")
         proxy = self.fresh(self.body.replace("default = store", f"lookup = file:{users}"),
                            log_level="debug")
-        for _ in range(3):
+        # Built in the loop it would never be short; others run on this machine, too, so that one short turn will do.
+        bound = 60 if SANITIZED else 0.010
+        for count in range(1, 21):
             proxy.reload()
-        lines = proxy.find_log(event="reload", role="directory")
-        self.assertEqual(len(lines), 3)
-        if not SANITIZED:
-            # the shortest of three: others run on this machine, too
-            self.assertLess(min(float(e["longest_turn"]) for e in lines), 0.010)
+            until(lambda: len(proxy.find_log(event="reload", role="directory")) >= count, "its line")
+            turns = [float(e["longest_turn"]) for e in proxy.find_log(event="reload", role="directory")]
+            if min(turns) < bound:
+                break
+        self.assertLess(min(turns), bound)
         self.login(proxy, "bob").logout()
-
 
     def test_reloads_asked_for_meanwhile_are_one(self):
         users = self.world.users("".join(f"user{n} store\n" for n in range(20000)) + "bob store\n", "busy")
