@@ -96,7 +96,7 @@ TEST(a_prefix_may_push_the_reason_out_but_never_over)
 				struct err e;
 				char guard[8];
 			} m;
-			char want[ROOM * 3], reason[ROOM];
+			char want[ROOM * 4], reason[ROOM];
 
 			memset(&m, 'g', sizeof(m));
 			test_note("%zu before %zu", n, reasons[i]);
