@@ -197,13 +197,13 @@ sheet_bytes(struct sheet *s, const char *key, uint64_t bytes)
 	static const char unit[] = "KMGTPE";
 	double n = (double)bytes;
 	char text[32];
-	int i = -1;
+	unsigned i = 0;
 
 	if (s->json || bytes < 1024) {
 		sheet_u64(s, key, bytes);
 		return;
 	}
-	for (; n >= 1024 && i < 5; i++)
+	for (n /= 1024; n >= 1024 && i < 5; i++)
 		n /= 1024;
 	str_fmt(text, sizeof(text), n < 10 ? "%.1f%c" : "%.0f%c", n, unit[i]);
 	put_raw(s, key, text);

@@ -47,7 +47,7 @@ learnt_renew(struct learnt **lp, struct snapshot *snapshot)
 		const struct backend *b = NULL;
 
 		/* As a rule it is where it was: a thousand stores are not compared with each other. */
-		if (old->texts[i] && i < snapshot->n_backends &&
+		if (i < snapshot->n_backends && old->texts[i] &&
 		    strcmp(snapshot->backends[i].name, name) == 0)
 			b = &snapshot->backends[i];
 		else if (old->texts[i])

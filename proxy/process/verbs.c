@@ -246,7 +246,7 @@ on_request(struct control_client *c, char **words, unsigned n, void *arg)
 {
 	struct verbs *v = arg;
 	struct request *r = NULL;
-	char *copy[CONTROL_WORDS_MAX + 1];
+	char *copy[CONTROL_WORDS_MAX + 1] = { NULL };
 	size_t i = 0, at = 0;
 
 	while (i < ARRAY_SIZE(kinds) && strcmp(kinds[i].name, words[0]) != 0)

@@ -494,6 +494,7 @@ trace_response(struct upstream *u, const struct imap_response *r, struct slice w
 	char text[512];
 	if (!u->ops->trace)
 		return;
+	ASSERT(whole.p);
 	while (whole.len > 0 && (whole.p[whole.len - 1] == '\n' || whole.p[whole.len - 1] == '\r'))
 		whole.len--;
 	if (!u->blind)

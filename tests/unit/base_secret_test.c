@@ -33,6 +33,12 @@ mem_alloc(size_t size)
 	return size > PTRDIFF_MAX ? NULL : calloc(1, size);
 }
 
+void *
+mem_zalloc(size_t size)
+{
+	return mem_alloc(size);
+}
+
 void
 mem_free(void *p)
 {
