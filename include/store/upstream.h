@@ -87,7 +87,7 @@ void upstream_logout(struct upstream **u);
 /* Ends it in any state: LOGOUT is not awaited. NULL is fine. */
 void upstream_free(struct upstream **u);
 
-const char *upstream_state_name(
-    const struct upstream *u); /* for logs and trace: "connect", "greeting", … */
+/* For logs and trace: "connect", "tls", "greeting", … In failed(): where it failed. */
+const char *upstream_state_name(const struct upstream *u);
 
 #endif

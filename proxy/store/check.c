@@ -11,36 +11,15 @@ struct check {
 	void *arg;
 };
 
-/* Where a failure happens is told by its kind: checks send no login. */
-static const char *
-stage_of(enum fail fail)
-{
-	switch (fail) {
-	case FAIL_NONE:
-		return "done";
-	case FAIL_CONNECT:
-	case FAIL_CONNECT_TIMEOUT:
-		return "connect";
-	case FAIL_RESOLVE:
-		return "resolve";
-	case FAIL_TLS:
-		return "tls";
-	case FAIL_NO_STARTTLS:
-	case FAIL_INJECTION:
-		return "starttls";
-	default:
-		return "greeting";
-	}
-}
-
 static void
-done(struct check *c, enum fail fail, const struct err *err, struct slice capabilities)
+done(struct check *c, enum fail fail, const char *stage, const struct err *err,
+    struct slice capabilities)
 {
 	check_fn *fn = c->fn;
 	void *arg = c->arg;
 
 	mem_free(c);
-	fn(arg, fail, stage_of(fail), err, capabilities);
+	fn(arg, fail, stage, err, capabilities);
 }
 
 static void
@@ -52,13 +31,17 @@ on_secure(void *arg)
 
 	(void)str_fmt(text, sizeof(text), "%s", upstream_before(c->upstream)->text);
 	upstream_logout(&c->upstream);
-	done(c, FAIL_NONE, &none, slice_of(text));
+	done(c, FAIL_NONE, "done", &none, slice_of(text));
 }
 
 static void
 on_failed(void *arg, enum fail why, const struct err *err)
 {
-	done(arg, why, err, (struct slice){ NULL, 0 });
+	struct check *c = arg;
+	bool no_starttls = why == FAIL_NO_STARTTLS; /* seen before it was asked for */
+
+	done(c, why, no_starttls ? "starttls" : upstream_state_name(c->upstream), err,
+	    (struct slice){ NULL, 0 });
 }
 
 /* No login is sent: none of these can come. */

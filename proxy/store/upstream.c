@@ -49,6 +49,7 @@ struct upstream {
 	struct loop_task start_failed;
 	struct err start_err;
 	enum upstream_state state;
+	enum upstream_state died_in; /* when it is dead */
 	bool tls_up;
 	bool secret_sent; /* credentials have left: no other store may be tried */
 	bool told_after;  /* `after` is known */
@@ -112,7 +113,10 @@ upstream_env_free(struct upstream_env *env)
 const char *
 upstream_state_name(const struct upstream *u)
 {
-	return state_names[u->state];
+	enum upstream_state at = u->state == UP_DEAD ? u->died_in : u->state;
+
+	/* With implicit TLS, where the handshake belongs to connecting. */
+	return state_names[at == UP_CONNECT && u->tls_up ? UP_TLS : at];
 }
 
 const struct capability_list *
@@ -126,6 +130,7 @@ bury(struct upstream *u)
 {
 	if (u->state == UP_DEAD)
 		return;
+	u->died_in = u->state;
 	u->state = UP_DEAD;
 	loop_timer_stop(&u->timer);
 	loop_defer_cancel(&u->start_failed);
