@@ -39,6 +39,8 @@ struct conn_env {
 
 #define BUF_BOUND ((size_t)16 << 20)
 
+static struct conn_env *last_env;
+
 /* --- telling */
 
 static void on_task(struct loop_task *t);
@@ -229,6 +231,12 @@ fake_conn_peers(struct conn_env *env)
 	return env->peers;
 }
 
+struct conn_env *
+fake_conn_env(void)
+{
+	return last_env;
+}
+
 void
 fake_conn_fail_dial(struct conn_env *env)
 {
@@ -244,6 +252,7 @@ conn_env_new(struct loop *loop)
 
 	if (!env)
 		return NULL;
+	last_env = env;
 	env->loop = loop;
 	env->last_peer = &env->peers;
 	list_init(&env->ready);
@@ -260,6 +269,8 @@ conn_env_free(struct conn_env **envp)
 		return;
 	*envp = NULL;
 	must(env->open == 0, "connections are open at the end");
+	if (last_env == env)
+		last_env = NULL;
 	loop_defer_cancel(&env->task);
 	on_task(&env->task);
 	while (env->peers) {

@@ -40,6 +40,7 @@ struct conn *fake_conn_new(struct conn_env *env) MUST_CHECK;
 
 struct fake_peer *fake_conn_peer(struct conn *c);
 struct fake_peer *fake_conn_peers(struct conn_env *env); /* the first */
+struct conn_env *fake_conn_env(void); /* the one that was made last, when its owner hides it */
 
 /* The next conn_dial() fails at once. */
 void fake_conn_fail_dial(struct conn_env *env);
