@@ -1,5 +1,5 @@
 /*
- * directory/checks.h - stores are checked at intervals, once for all workers.
+ * directory/checks.h - stores are checked at intervals, once for all workers; what their checks and logins show goes into their health.
  */
 #ifndef DIRECTORY_CHECKS_H
 #define DIRECTORY_CHECKS_H
@@ -23,5 +23,8 @@ void checks_on_learnt(struct checks *c, checks_learnt_fn *fn, void *arg);
  * way are given up. The index lives until the next call; its configuration too.
  */
 void checks_configure(struct checks *c, struct index *index);
+
+/* The outcome of a real login: goes into the health of its store; a change is logged as one by a check is. Unknown stores are no matter. */
+void checks_login(struct checks *c, const struct login_outcome *outcome);
 
 #endif

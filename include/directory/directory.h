@@ -85,6 +85,8 @@ void directory_session_open(
     struct directory *d, unsigned worker, struct slice user, struct slice backend);
 void directory_session_close(
     struct directory *d, unsigned worker, struct slice user, struct slice backend);
+/* How a login at a store ended: into its health. */
+void directory_login(struct directory *d, unsigned worker, const struct login_outcome *outcome);
 void directory_worker_gone(
     struct directory *d, unsigned worker); /* also drops its questions: their fn is not called */
 

@@ -1,10 +1,10 @@
 /*
  * process/link.h - a worker's end of the channel to the directory: questions, answers, reports, what was learnt.
  *
- *      session hooks --> link_ask, link_report, link_learnt --> directory
+ *      session hooks --> link_ask, link_report, link_outcome, link_learnt --> directory
  *      session_answer, session_learn <-- link_ops             <--
  *
- * Reports are gathered and go at the end of the loop turn, or before a question: a worker with fifty thousand sessions that reports to
+ * Reports and outcomes of logins are gathered and go at the end of the loop turn, or before a question: a worker with fifty thousand sessions that reports to
  * a new directory sends a few dozen messages.
  */
 #ifndef PROCESS_LINK_H
@@ -36,8 +36,9 @@ bool link_open(struct link *l, int fd) MUST_CHECK;
 bool link_ask(struct link *l,
     const struct route_question *q) MUST_CHECK; /* false: no directory now, or too busy */
 void link_report(struct link *l, bool open, struct slice user, struct slice backend);
+void link_outcome(struct link *l, const struct login_outcome *outcome);
 void link_learnt(struct link *l, struct slice backend, struct slice text);
-void link_flush(struct link *l); /* reports that were gathered go now, before what is sent next */
+void link_flush(struct link *l);      /* what was gathered goes now, before what is sent next */
 struct ipc *link_ipc(struct link *l); /* NULL: no directory now */
 
 /* The channel failed in somebody else's hands: as if the other side had closed it. */

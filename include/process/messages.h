@@ -37,6 +37,7 @@ enum message_type {
 	MSG_QUESTION,     /* worker to directory: struct route_question */
 	MSG_ANSWER,       /* directory to worker: struct route_answer */
 	MSG_REPORTS,      /* worker to directory: (open or close, user, backend) … */
+	MSG_OUTCOMES,     /* worker to directory: struct login_outcome … */
 	MSG_LEARNT,       /* both ways: what a backend announces before login */
 	MSG_RELOAD,       /* master to child: generation, ticket key (workers; else zeros) */
 	MSG_PREPARE,      /* master to child: how many files and listeners went since RELOAD */
@@ -115,6 +116,14 @@ struct report {
 void report_pack(struct pack *k, const struct report *r);
 /* The next of a payload: 1; 0: that was the last; -1: malformed. */
 int report_unpack(struct unpack *u, struct report *r_r) MUST_CHECK;
+
+/* At most so many bytes of a stage and of a reason are packed. */
+#define OUTCOME_STAGE_MAX  31
+#define OUTCOME_REASON_MAX 200
+#define OUTCOME_PACKED_MAX (64 + BACKEND_NAME_MAX + OUTCOME_STAGE_MAX + OUTCOME_REASON_MAX)
+void outcome_pack(struct pack *k, const struct login_outcome *o);
+/* As report_unpack(). */
+int outcome_unpack(struct unpack *u, struct login_outcome *o_r) MUST_CHECK;
 
 /* Two slices that point into the payload. */
 bool learnt_unpack(struct slice payload, struct slice *backend_r, struct slice *text_r) MUST_CHECK;

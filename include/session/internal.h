@@ -103,6 +103,7 @@ struct login {
 	char target[ROUTE_TARGET_MAX];      /* name of a store without a [backend] */
 	struct backend backend;             /* the present store's, overrides applied */
 	struct upstream *upstream;          /* also after a refusal, for another try */
+	bool trying;                        /* it is at work: its outcome is to be told */
 	char upstream_user[ROUTE_USER_MAX]; /* whom the kept one is for, as sent */
 	enum fail fail;                     /* SESSION_DELAY: what will be answered */
 	char fail_text[512];                /* the store's own words, if they are passed on */

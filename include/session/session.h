@@ -15,6 +15,7 @@
 #include "directory/route.h"
 #include "io/conn.h"
 #include "io/loop.h"
+#include "store/health.h"
 
 struct session_env;
 
@@ -25,6 +26,8 @@ struct session_hooks {
 	/* A relay began / ended: @user is the normalised name, @backend where it is. */
 	void (*opened)(void *ctx, struct slice user, struct slice backend);
 	void (*closed)(void *ctx, struct slice user, struct slice backend);
+	/* A login's dialogue with a store has ended; the slices live during the call. */
+	void (*outcome)(void *ctx, const struct login_outcome *outcome);
 	/* A real login has shown what @backend announces before login, and it is new. */
 	void (*learnt)(void *ctx, struct slice backend, struct slice capabilities);
 	/* A step of a login that trace @id is about. @who: "client", "proxy to client", … a literal; @text: printable, without secrets. */

@@ -6,7 +6,8 @@
  *                                             '--anything fails--> DOWN
  *
  * One user's trouble takes no store down: failures of logins count only from HEALTH_USERS different users within
- * HEALTH_WINDOW seconds, and only those that are the store's (fail_is_stores()).
+ * HEALTH_WINDOW seconds, only those that are the store's (fail_is_stores()), and only while they are more than the logins that it
+ * answered in that time: a busy store is not down because some of its users have trouble.
  */
 #ifndef STORE_HEALTH_H
 #define STORE_HEALTH_H
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "store/fail.h"
 
 #define HEALTH_WINDOW   30.0 /* seconds in which failures of logins are counted together */
@@ -50,6 +52,7 @@ struct health {
 	double trial_since;
 	double window; /* when the present count of failures began */
 	unsigned failures, n_users;
+	uint64_t window_fine;         /* logins in it that the store has answered */
 	uint64_t users[HEALTH_USERS]; /* hashes of the users who failed */
 	uint64_t by_fail[FAIL_COUNT]; /* failures ever, by cause */
 	uint64_t checks, checks_failed, logins, logins_failed;
@@ -71,6 +74,18 @@ bool health_check(
 /* The outcome of a real login's dialogue with the store; @user: a hash of the name. True: the state has changed. */
 bool health_login(struct health *h, double now, enum fail fail, uint64_t user, const char *stage,
     const struct err *reason);
+/* A login that it was allowed ended on our side before the store had shown anything: the next may try. */
+void health_given_up(struct health *h);
+
+/* How one login's dialogue with one store ended, as it goes from a worker to the directory. */
+struct login_outcome {
+	struct slice backend;
+	bool
+	    given_up; /* by us or the client, before the store had shown anything; no fail, stage, reason */
+	enum fail fail;
+	uint64_t user; /* hash of the name */
+	struct slice stage, reason;
+};
 
 /*
  * Whether a login may go there now. Without checks a store on trial takes one login at a time: a true answer counts as that one.

@@ -377,7 +377,10 @@ const struct config_key config_keys[] = {
 	    .help =
 		"How often each store of the pool is checked, by one process for all workers: it "
 		"connects, with TLS as logins do, reads greeting and capabilities, and says "
-		"LOGOUT. 0: not at all. Stores that are down get no logins." },
+		"LOGOUT. 0: not at all. Stores that are down get no logins. What logins show "
+		"counts as well: five failures that are the store's, of three users at least, "
+		"within 30 seconds, and more than the logins it answered, take it out; "
+		"without checks one login at a time then tries it, at first after a second." },
 	{ .section = SECTION_POOL,
 	    .name = "check_rise",
 	    .type = TYPE_NUMBER,

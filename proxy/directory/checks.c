@@ -2,6 +2,7 @@
  * directory/checks.c - when which store is checked, and what follows from the outcome.
  *
  *      timer -> name_ask -> check_start (one address, in turn) -> on_checked: health_check, log line, capabilities -> timer
+ *      report of a worker -> checks_login: health_login, log line
  */
 #include "directory/checks.h"
 
@@ -45,16 +46,16 @@ schedule(struct checked *k, double seconds)
 }
 
 static void
-log_change(const struct backend *b, const struct health *h, const char *stage)
+log_change(const struct backend *b, const struct health *h, const char *by)
 {
 	bool up = h->state == HEALTH_UP;
 	struct log_line l;
 
 	log_begin(&l, up ? LOG_WARN : LOG_ERROR, up ? EV_BACKEND_UP : EV_BACKEND_DOWN);
 	log_cstr(&l, "backend", b->name);
-	log_cstr(&l, "by", "check");
+	log_cstr(&l, "by", by);
 	if (!up) {
-		log_cstr(&l, "stage", stage);
+		log_cstr(&l, "stage", h->last_stage);
 		log_cstr(&l, "reason", fail_name(h->last_fail));
 		log_cstr(&l, "detail", h->last_reason.text);
 	}
@@ -71,7 +72,7 @@ on_checked(
 
 	k->check = NULL;
 	if (health_check(h, loop_now(c->loop), fail, stage, err))
-		log_change(k->backend, h, stage);
+		log_change(k->backend, h, "check");
 	schedule(k, k->interval);
 	if (fail == FAIL_NONE && c->learnt)
 		c->learnt(c->arg, slice_of(k->backend->name), capabilities);
@@ -178,6 +179,27 @@ checks_configure(struct checks *c, struct index *index)
 		schedule(k, k->interval < 1 ? k->interval : 1);
 		c->n++;
 	}
+}
+
+void
+checks_login(struct checks *c, const struct login_outcome *o)
+{
+	const struct backend *b = index_backend(c->index, o->backend);
+	char stage[sizeof(((struct health *)NULL)->last_stage)];
+	struct health *h;
+	struct err reason;
+
+	if (!b) /* a store without a [backend], or one that is no more */
+		return;
+	h = index_health(c->index, b);
+	if (o->given_up) {
+		health_given_up(h);
+		return;
+	}
+	(void)str_fmt(stage, sizeof(stage), SLICE_FMT, SLICE_ARG(o->stage));
+	err_set(&reason, SLICE_FMT, SLICE_ARG(o->reason));
+	if (health_login(h, loop_now(c->loop), o->fail, o->user, stage, &reason))
+		log_change(b, h, "logins");
 }
 
 void

@@ -567,6 +567,13 @@ directory_session_close(
 	sessions_changed(d, backend, false);
 }
 
+void
+directory_login(struct directory *d, unsigned worker, const struct login_outcome *outcome)
+{
+	(void)worker;
+	checks_login(d->checks, outcome);
+}
+
 static void
 drop_questions(struct list *questions, unsigned worker)
 {

@@ -97,6 +97,19 @@ take_reports(struct worker_end *w, struct slice payload)
 	return more == 0;
 }
 
+static bool
+take_outcomes(struct worker_end *w, struct slice payload)
+{
+	struct login_outcome o;
+	struct unpack u;
+	int more;
+
+	unpack_init(&u, payload);
+	while ((more = outcome_unpack(&u, &o)) > 0)
+		directory_login(w->role->directory, w->number, &o);
+	return more == 0;
+}
+
 /* To all workers but the one that @from is; NULL: to all. */
 static void
 spread(struct directory_role *d, const struct worker_end *from, struct slice backend,
@@ -140,6 +153,8 @@ on_message(struct ipc *ipc, struct ipc_message *m, void *arg)
 		ok = take_question(w, m->payload);
 	else if (m->n_fds == 0 && m->type == MSG_REPORTS)
 		ok = take_reports(w, m->payload);
+	else if (m->n_fds == 0 && m->type == MSG_OUTCOMES)
+		ok = take_outcomes(w, m->payload);
 	else if (m->n_fds == 0 && m->type == MSG_LEARNT)
 		ok = take_learnt(w, m->payload);
 	else if (m->n_fds == 0 && w->role->verbs)

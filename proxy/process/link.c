@@ -8,8 +8,9 @@
 
 #include "base/mem.h"
 
-#define REPORTS_BYTES ((size_t)60000)
-#define WANT_SECONDS  0.5
+#define REPORTS_BYTES  ((size_t)60000)
+#define OUTCOMES_BYTES ((size_t)16384)
+#define WANT_SECONDS   0.5
 _Static_assert(REPORTS_BYTES <= IPC_PAYLOAD_MAX, "a batch is one message");
 
 struct link {
@@ -17,12 +18,12 @@ struct link {
 	const struct link_ops *ops;
 	void *arg;
 	struct ipc *ipc; /* NULL: no directory */
-	struct pack reports;
+	struct pack reports, outcomes;
 	struct loop_task flush;
 	struct loop_task tell; /* the owner, of the loss */
 	struct loop_timer want;
 	bool lost; /* said in the log; to be taken back */
-	char memory[REPORTS_BYTES];
+	char memory[REPORTS_BYTES], outcome_memory[OUTCOMES_BYTES];
 };
 
 static void
@@ -41,7 +42,7 @@ lose(struct link *l, const struct err *err)
 
 	ipc_close(&l->ipc);
 	loop_defer_cancel(&l->flush);
-	l->reports.len = 0;
+	l->reports.len = l->outcomes.len = 0;
 	if (!l->lost) {
 		log_begin(&line, LOG_ERROR, EV_DIRECTORY_LOST);
 		log_cstr(&line, "reason", err->text);
@@ -113,6 +114,7 @@ link_new(struct loop *loop, const struct link_ops *ops, void *arg)
 	l->ops = ops;
 	l->arg = arg;
 	pack_init(&l->reports, l->memory, sizeof(l->memory));
+	pack_init(&l->outcomes, l->outcome_memory, sizeof(l->outcome_memory));
 	loop_timer_init(loop, &l->want, on_want);
 	return l;
 }
@@ -155,19 +157,24 @@ link_open(struct link *l, int fd)
 	return true;
 }
 
-void
-link_flush(struct link *l)
+static void
+flush_batch(struct link *l, enum message_type type, struct pack *batch)
 {
 	struct err err = { "" };
 
-	loop_defer_cancel(&l->flush);
-	if (!l->ipc || l->reports.len == 0)
-		return;
-	if (message_send(l->ipc, MSG_REPORTS, &l->reports) < 0) {
+	if (l->ipc && batch->len > 0 && message_send(l->ipc, type, batch) < 0) {
 		err_set(&err, "it does not take reports");
 		link_broken(l, &err);
 	}
-	l->reports.len = 0;
+	batch->len = 0;
+}
+
+void
+link_flush(struct link *l)
+{
+	loop_defer_cancel(&l->flush);
+	flush_batch(l, MSG_REPORTS, &l->reports);
+	flush_batch(l, MSG_OUTCOMES, &l->outcomes);
 }
 
 static void
@@ -202,6 +209,17 @@ link_report(struct link *l, bool open, struct slice user, struct slice backend)
 	if (!l->ipc)
 		return;
 	report_pack(&l->reports, &r);
+	loop_defer(l->loop, &l->flush, on_flush);
+}
+
+void
+link_outcome(struct link *l, const struct login_outcome *outcome)
+{
+	if (l->ipc && l->outcomes.size - l->outcomes.len < OUTCOME_PACKED_MAX)
+		link_flush(l);
+	if (!l->ipc) /* what the next one does not hear, later logins show it */
+		return;
+	outcome_pack(&l->outcomes, outcome);
 	loop_defer(l->loop, &l->flush, on_flush);
 }
 

@@ -153,6 +153,42 @@ report_unpack(struct unpack *u, struct report *r)
 	return u->bad ? -1 : 1;
 }
 
+static struct slice
+bounded(struct slice s, size_t max)
+{
+	return (struct slice){ s.p, s.len < max ? s.len : max };
+}
+
+void
+outcome_pack(struct pack *k, const struct login_outcome *o)
+{
+	pack_slice(k, bounded(o->backend, BACKEND_NAME_MAX));
+	pack_u8(k, o->given_up);
+	pack_u8(k, (uint8_t)o->fail);
+	pack_u64(k, o->user);
+	pack_slice(k, bounded(o->stage, OUTCOME_STAGE_MAX));
+	pack_slice(k, bounded(o->reason, OUTCOME_REASON_MAX));
+}
+
+int
+outcome_unpack(struct unpack *u, struct login_outcome *o)
+{
+	uint8_t fail;
+
+	if (u->left == 0)
+		return u->bad ? -1 : 0;
+	o->backend = unpack_slice(u);
+	o->given_up = unpack_bool(u);
+	fail = unpack_u8(u);
+	o->user = unpack_u64(u);
+	o->stage = unpack_slice(u);
+	o->reason = unpack_slice(u);
+	if (u->bad || fail >= FAIL_COUNT)
+		return -1;
+	o->fail = (enum fail)fail;
+	return 1;
+}
+
 bool
 learnt_unpack(struct slice payload, struct slice *backend, struct slice *text)
 {

@@ -62,6 +62,14 @@ hook_closed(void *ctx, struct slice user, struct slice backend)
 }
 
 static void
+hook_outcome(void *ctx, const struct login_outcome *outcome)
+{
+	struct worker *w = ctx;
+
+	link_outcome(w->link, outcome);
+}
+
+static void
 hook_learnt(void *ctx, struct slice backend, struct slice text)
 {
 	struct worker *w = ctx;
@@ -90,6 +98,7 @@ static const struct session_hooks hooks = {
 	.ask = hook_ask,
 	.opened = hook_opened,
 	.closed = hook_closed,
+	.outcome = hook_outcome,
 	.learnt = hook_learnt,
 	.trace = hook_trace,
 	.empty = hook_empty,

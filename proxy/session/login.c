@@ -10,6 +10,7 @@
  */
 #include "session/internal.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/stat.h"
 
@@ -70,6 +71,25 @@ wipe_try(struct session *s)
 	login->question = 0;
 }
 
+/* The directory hears of each dialogue with a store how it ended, once. */
+static void
+tell_outcome(struct session *s, enum fail fail, const char *stage, const char *reason)
+{
+	struct login *login = s->login;
+	if (!login->trying)
+		return;
+	login->trying = false;
+	/* What went wrong here says nothing of the store. */
+	bool ours = fail == FAIL_MEMORY || fail == FAIL_INTERNAL;
+	struct login_outcome o = { .backend = slice_of(login->backend.name),
+		.given_up = ours,
+		.fail = ours ? FAIL_NONE : fail,
+		.user = hash_placement(slice_of(login->answer->key), SLICE("")),
+		.stage = slice_of(stage),
+		.reason = slice_of(reason) };
+	s->env->hooks->outcome(s->env->ctx, &o);
+}
+
 /* What is kept of a store between two tries of the same user. */
 void
 login_forget_store(struct session *s)
@@ -77,6 +97,8 @@ login_forget_store(struct session *s)
 	struct login *login = s->login;
 	if (!login)
 		return;
+	if (login->trying) /* the client has gone, or time was up */
+		tell_outcome(s, FAIL_INTERNAL, "", "");
 	upstream_free(&login->upstream);
 	login->upstream_user[0] = '\0';
 	mem_free(login->answer);
@@ -285,6 +307,7 @@ static void
 on_ready(void *arg)
 {
 	struct session *s = arg;
+	tell_outcome(s, FAIL_NONE, upstream_state_name(s->login->upstream), "");
 	begin_relay(s);
 	session_check(s);
 }
@@ -299,7 +322,9 @@ on_refused(void *arg, enum fail why, struct slice text)
 		login->fail_text[0] = '\0';
 	/* Kept for another try of the same user. */
 	(void)str_fmt(login->upstream_user, sizeof(login->upstream_user), "%s", login->user);
-	login_fail(s, why, loggable(login, text, detail, sizeof(detail)));
+	(void)loggable(login, text, detail, sizeof(detail));
+	tell_outcome(s, why, "login", detail);
+	login_fail(s, why, detail);
 	session_check(s);
 }
 
@@ -308,6 +333,7 @@ on_failed(void *arg, enum fail why, const struct err *err)
 {
 	struct session *s = arg;
 	struct login *login = s->login;
+	const char *stage = upstream_state_name(login->upstream);
 	login->upstream = NULL;          /* it is gone already */
 	if (s->state != SESSION_STORE) { /* kept for another try, and the store did not wait */
 		login_forget_store(s);
@@ -316,6 +342,7 @@ on_failed(void *arg, enum fail why, const struct err *err)
 	struct log_line l;
 	char at[ADDR_TEXT], id[17], words[sizeof(err->text)];
 	const char *detail = loggable(login, slice_of(err->text), words, sizeof(words));
+	tell_outcome(s, why, stage, detail);
 	log_begin(&l, LOG_WARN, EV_STORE_FAILED);
 	log_cstr(&l, "session", session_id_text(s, id));
 	log_user(&l, "user", login->answer->key);
@@ -408,6 +435,7 @@ next_store(struct session *s)
 		trace_store(s);
 		login->upstream = upstream_start(&s->env->upstreams, &login->backend,
 		    &a->candidates[login->candidate].addrs[login->address], &ops, s);
+		login->trying = login->upstream != NULL;
 		if (!login->upstream)
 			login_fail(s, FAIL_MEMORY, NULL);
 		return;
@@ -431,7 +459,8 @@ login_begin(struct session *s)
 		struct upstream_credentials credentials = { .user = slice_of(login->answer->user),
 			.password = &login->password };
 		session_enter(s, SESSION_STORE);
-		if (s->state == SESSION_STORE)
+		login->trying = s->state == SESSION_STORE;
+		if (login->trying)
 			upstream_login(login->upstream, &credentials);
 		return;
 	}

@@ -106,6 +106,7 @@ enter(struct health *h, enum health_state state, double now)
 	h->since = now;
 	h->in_row = 0;
 	h->failures = h->n_users = 0;
+	h->window_fine = 0;
 	h->trial_out = false;
 	switch (state) {
 	case HEALTH_UP:
@@ -183,6 +184,8 @@ health_login(struct health *h, double now, enum fail fail, uint64_t user, const 
 {
 	h->logins++;
 	if (!fail_is_stores(fail)) { /* the store has answered, whatever it thinks of the user */
+		if (h->failures > 0)
+			h->window_fine++;
 		if (h->state != HEALTH_TRIAL || h->config.checked)
 			return false;
 		enter(h, HEALTH_UP, now);
@@ -199,14 +202,22 @@ health_login(struct health *h, double now, enum fail fail, uint64_t user, const 
 	if (h->failures == 0 || now - h->window > HEALTH_WINDOW) {
 		h->window = now;
 		h->failures = h->n_users = 0;
+		h->window_fine = 0;
 	}
 	h->failures++;
 	if (is_new_user(h, user))
 		h->users[h->n_users++] = user;
-	if (h->failures < HEALTH_FAILURES || h->n_users < HEALTH_USERS)
+	if (h->failures < HEALTH_FAILURES || h->n_users < HEALTH_USERS ||
+	    h->failures <= h->window_fine)
 		return false;
 	enter(h, HEALTH_DOWN, now);
 	return true;
+}
+
+void
+health_given_up(struct health *h)
+{
+	h->trial_out = false;
 }
 
 bool

@@ -309,6 +309,13 @@ on_empty(void *ctx)
 	FUZZ_CHECK(w->stopped && session_count(w->env) == 0);
 }
 
+static void
+on_outcome(void *ctx, const struct login_outcome *o)
+{
+	(void)ctx;
+	FUZZ_CHECK(o->backend.len > 0 && !has_secret(o->reason.p, o->reason.len));
+}
+
 /* Traces show what the log does not, but no password. */
 static void
 on_trace(void *ctx, uint32_t id, uint64_t session, const char *who, const char *text)
@@ -322,6 +329,7 @@ on_trace(void *ctx, uint32_t id, uint64_t session, const char *who, const char *
 static const struct session_hooks hooks = { .ask = on_ask,
 	.opened = on_opened,
 	.closed = on_closed,
+	.outcome = on_outcome,
 	.learnt = on_closed,
 	.trace = on_trace,
 	.empty = on_empty };

@@ -1,6 +1,9 @@
 """Checks of stores: down and up again, and what an operator sees of it."""
 
+import threading
+
 from harness.case import Case, proxied
+from harness.script import ScriptedStore
 from harness.world import until
 
 USERS = [f"user{n}" for n in range(8)]
@@ -48,3 +51,68 @@ default = stores
         self.one.start()
         self.proxy.wait_log(event="backend_up", backend="one")
         self.assertEqual(self.state("one")["state"], "up")
+
+
+GREETING = "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] script\r\n"
+OK = b"{tag} OK [CAPABILITY IMAP4rev1 IDLE] in\r\n"
+
+
+@proxied
+class Outcomes(Case):
+    """Without checks logins alone show whether a store works."""
+
+    @classmethod
+    def build(cls, world):
+        cls.well = threading.Event()
+        cls.store = ScriptedStore(cls.serve)
+        world.proxy(world.backend("shaky", cls.store.address) + """
+[route]
+default = shaky
+""", control=world.work.file("control.sock"))
+
+    @classmethod
+    def serve(cls, talk):
+        if not cls.well.is_set():
+            talk.say("* BYE not today\r\n")
+            return
+        talk.say(GREETING)
+        talk.serve_login(OK)
+        talk.serve_session()
+
+    def shaky(self):
+        return self.proxy.ask_json("pool", "status")["backends"][0]
+
+    def fails(self, user):
+        client = self.connect(tls="none")
+        self.assertAnswer(client.command(f"LOGIN {user} secret"), rb"\S+ NO \[UNAVAILABLE\]")
+        client.close()
+
+    def test_down_by_logins_and_up_by_one(self):
+        for _ in range(12):
+            self.fails("fred")
+        until(lambda: self.shaky()["logins_failed"] == 12, "outcomes of logins")
+        told = self.shaky()
+        self.assertEqual((told["state"], told["logins"], told["stage"], told["reason"]),
+                         ("up", 12, "greeting", "store-bye"))
+        self.assertFalse(self.proxy.find_log(event="backend_down"))
+        self.fails("anne")
+        self.fails("bob")
+        down = self.proxy.wait_log(event="backend_down", backend="shaky")
+        self.assertEqual((down["by"], down["stage"], down["reason"]), ("logins", "greeting", "store-bye"))
+        self.assertEqual(self.shaky()["state"], "down")
+        asked = len(self.store.heard)
+        self.fails("anne")
+        self.assertEqual(len(self.store.heard), asked)  # answered without asking it
+        self.well.set()
+
+        def works():
+            client = self.connect(tls="none")
+            answers = client.command("LOGIN anne secret")
+            if b" OK" in answers[-1][:12]:
+                client.logout()
+                return True
+            client.close()
+            return False
+        until(works, "a login on trial")
+        self.proxy.wait_log(event="backend_up", backend="shaky")
+        self.assertEqual(self.shaky()["state"], "up")

@@ -855,3 +855,44 @@ TEST(reasons_are_bounded)
 	CHECK_U64(strlen(got.a.reason), ROUTE_REASON_MAX - 1);
 	end();
 }
+
+/* --- outcomes of logins */
+
+static void
+login(const char *backend, enum fail fail, uint64_t user)
+{
+	const struct login_outcome o = { .backend = slice_of(backend),
+		.fail = fail,
+		.user = user,
+		.stage = SLICE("greeting"),
+		.reason = SLICE("it hung up") };
+
+	directory_login(d, 1, &o);
+}
+
+TEST(failures_of_several_users_take_a_store_down_and_one_login_brings_it_back)
+{
+	const struct login_outcome given_up = { .backend = SLICE("old"), .given_up = true };
+
+	begin("al@example.org old\n");
+	CHECK_STR(ask("al"), "old: old");
+	for (unsigned i = 0; i < 100; i++)
+		login("old", FAIL_GONE, 1);
+	CHECK_STR(ask("al"), "old: old");
+	login("old", FAIL_GONE, 2);
+	login("nobody", FAIL_GONE, 2);
+	login("old", FAIL_GONE, 3);
+	CHECK_STR(ask("al"), "no-store-left");
+	CHECK(strstr(logged(), "event=backend_down backend=old by=logins stage=greeting "
+			       "reason=store-gone detail=\"it hung up\"") != NULL);
+	fake_loop_advance(loop, HEALTH_PAUSE_FIRST);
+	CHECK_STR(ask("al"), "old: old");
+	CHECK_STR(ask("al"), "no-store-left"); /* one at a time */
+	directory_login(d, 1, &given_up);
+	CHECK_STR(ask("al"), "old: old");
+	login("old", FAIL_CREDENTIALS, 1);
+	CHECK(strstr(logged(), "event=backend_up backend=old by=logins") != NULL);
+	CHECK_STR(ask("al"), "old: old");
+	CHECK_STR(ask("al"), "old: old");
+	end();
+}

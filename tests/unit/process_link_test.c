@@ -145,6 +145,45 @@ TEST(reports_go_together_at_the_end_of_the_turn)
 	end();
 }
 
+TEST(outcomes_go_together_and_before_a_question)
+{
+	const struct route_question q = { .id = 77, .user = "alice", .listener = "imap" };
+	char words[1000];
+	struct login_outcome o = { .backend = SLICE("store1"),
+		.fail = FAIL_LOGIN_GONE,
+		.user = 0x123456789abcdef0u,
+		.stage = SLICE("login"),
+		.reason = { words, sizeof(words) } };
+	struct ipc_message m;
+	struct unpack u;
+
+	memset(words, 'x', sizeof(words));
+	begin();
+	link_outcome(link_, &o);
+	o.given_up = true;
+	link_outcome(link_, &o);
+	CHECK(link_ask(link_, &q));
+	m = received(MSG_OUTCOMES);
+	unpack_init(&u, m.payload);
+	memset(&o, 0, sizeof(o));
+	CHECK_INT(outcome_unpack(&u, &o), 1);
+	CHECK(!o.given_up && o.fail == FAIL_LOGIN_GONE && o.user == 0x123456789abcdef0u);
+	CHECK_SLICE(o.backend, "store1");
+	CHECK_SLICE(o.stage, "login");
+	CHECK_U64(o.reason.len, OUTCOME_REASON_MAX);
+	CHECK_INT(outcome_unpack(&u, &o), 1);
+	CHECK(o.given_up);
+	CHECK_INT(outcome_unpack(&u, &o), 0);
+	unpack_init(&u, (struct slice){ m.payload.p, m.payload.len - 1 });
+	CHECK_INT(outcome_unpack(&u, &o), 1);
+	CHECK_INT(outcome_unpack(&u, &o), -1);
+	received(MSG_QUESTION);
+	for (unsigned i = 0; i < 1000; i++) /* more than one batch */
+		link_outcome(link_, &o);
+	CHECK(link_ipc(link_) != NULL);
+	end();
+}
+
 TEST(a_question_goes_behind_the_reports_before_it)
 {
 	struct route_question q = { .id = 77, .user = "alice", .listener = "imap" }, got;

@@ -168,3 +168,28 @@ SCRIPT(time_for_each_answer_is_its_own,
 			LOGGED_IN)
 SCRIPT(responses_without_end, TWO "connect\ns< * OK hi\ns> $T CAPABILITY\n"
 				  "s< $R{200,* OK still here~|}\n" TRIED("store-limit") AT_TWO)
+
+/* --- what the directory hears of it */
+
+#define BEGUN "c> a LOGIN alice s3same\nquestion alice\nanswer store1 store2\ndial store1\n"
+
+SCRIPT(outcome_of_a_login,
+    PLAIN BEGUN "outcome \nconnect\n" HELLO STORE_LOGIN("alice",
+	"s3same") "outcome \n" LOGGED_IN "outcome store1 none *\noutcome \nend client\noutcome \n")
+SCRIPT(outcome_of_a_refusal_and_of_the_next_try,
+    PLAIN BEGUN "connect\n" HELLO STORE_LOGIN(
+	"alice", "s3same") "s< $T NO no\noutcome store1 credentials login\nwait 3\nc< a NO "
+			   "[AUTHENTICATIONFAILED] Authentication failed.\n"
+			   "end store\noutcome \n")
+SCRIPT(outcomes_of_stores_that_fail,
+    "set stores=3\n" PLAIN BEGUN
+    "refuse\noutcome store1 connect connect\ndial store2\nconnect\nend store\n"
+    "outcome store2 store-gone greeting\nc< a NO [UNAVAILABLE] The mail store is temporarily "
+    "unavailable.\n")
+SCRIPT(outcome_of_a_login_without_an_answer,
+    PLAIN BEGUN "connect\n" HELLO STORE_LOGIN(
+	"alice", "s3same") "end store\noutcome store1 store-gone-in-login login\nc< a NO "
+			   "[UNAVAILABLE] The mail store is temporarily unavailable.\n")
+SCRIPT(outcome_of_a_login_that_was_given_up,
+    PLAIN "wait 40\n" BEGUN "connect\nwait 20\noutcome store1 given-up*\n"
+	  "c< * BYE [UNAVAILABLE] Too long without a login.\nended reason=login-timeout\n")

@@ -26,6 +26,7 @@ struct world {
 	unsigned asked, named;
 	uint64_t question[SCRIPT_CLIENTS]; /* of each client */
 	char hooks[QUEUE][160];
+	char outcome[160]; /* the last, until looked at */
 	unsigned told, looked;
 	char capability[256];
 	struct session_cursor cursor;
@@ -71,6 +72,16 @@ on_closed(void *ctx, struct slice user, struct slice backend)
 }
 
 static void
+on_outcome(void *ctx, const struct login_outcome *o)
+{
+	struct world *w = ctx;
+
+	(void)str_fmt(w->outcome, sizeof(w->outcome), SLICE_FMT " %s " SLICE_FMT,
+	    SLICE_ARG(o->backend), o->given_up ? "given-up" : fail_name(o->fail),
+	    SLICE_ARG(o->stage));
+}
+
+static void
 on_learnt(void *ctx, struct slice backend, struct slice capabilities)
 {
 	hook(ctx, "learnt " SLICE_FMT " " SLICE_FMT, SLICE_ARG(backend), SLICE_ARG(capabilities));
@@ -92,6 +103,7 @@ on_trace(void *ctx, uint32_t id, uint64_t session, const char *who, const char *
 static const struct session_hooks hooks = { .ask = on_ask,
 	.opened = on_opened,
 	.closed = on_closed,
+	.outcome = on_outcome,
 	.learnt = on_learnt,
 	.trace = on_trace,
 	.empty = on_empty };
@@ -383,6 +395,16 @@ step_hook(struct script *s, struct slice what)
 		script_fail(s, "the worker was told: %s", w->hooks[w->looked - 1]);
 }
 
+static void
+step_outcome(struct script *s, struct slice what)
+{
+	struct world *w = s->world;
+
+	if (!hook_fits(what, w->outcome))
+		script_fail(s, "the outcome of a login: %s", w->outcome);
+	w->outcome[0] = '\0';
+}
+
 /* user=U or backend=B */
 static void
 step_kick(struct script *s, struct slice rest)
@@ -483,6 +505,8 @@ step(struct script *s, struct slice word, struct slice rest)
 		step_directory(s, rest);
 	else if (slice_eq_cstr(word, "hook"))
 		step_hook(s, rest);
+	else if (slice_eq_cstr(word, "outcome"))
+		step_outcome(s, rest);
 	else if (slice_eq_cstr(word, "learn"))
 		step_learn(s, rest);
 	else if (slice_eq_cstr(word, "kick"))

@@ -10,6 +10,7 @@
  *      directory none|lost|back
  *      hook WHAT …              what the worker was told next: opened USER STORE, closed …, learnt STORE WORDS, trace ID WHO: TEXT,
  *                               empty; a * at the end is any rest
+ *      outcome WHAT             the last outcome told: STORE FAIL STAGE or STORE given-up; nothing: none was since the last such step
  *      kick user=U|backend=B    an operator ends sessions
  *      trace USER               logins of the user are traced, as 1
  *      walk N                   a walk over all sessions meets so many; walkstart N: its first N steps, walkrest N: what is left

@@ -71,6 +71,22 @@ TEST(refused_credentials_never_count)
 	CHECK_U64(h.logins_failed, 0);
 }
 
+TEST(a_busy_store_is_not_down_for_a_few)
+{
+	struct health h = fresh(1, 1, false);
+	for (unsigned i = 0; i < 100; i++) {
+		CHECK(!health_login(&h, 101, FAIL_LOGIN_TIMEOUT, i, "login", &why));
+		for (unsigned fine = 0; fine < 2; fine++)
+			CHECK(!health_login(&h, 101, FAIL_NONE, 1000 + i, "", &why));
+	}
+	CHECK(!health_login(&h, 102, FAIL_NONE, 1, "", &why));
+	CHECK(h.state == HEALTH_UP);
+	/* Old answers do not stand for it for long. */
+	for (unsigned i = 0; i + 1 < HEALTH_FAILURES; i++)
+		CHECK(!health_login(&h, 102 + HEALTH_WINDOW, FAIL_CONNECT, i, "connect", &why));
+	CHECK(health_login(&h, 102 + HEALTH_WINDOW, FAIL_CONNECT, 9, "connect", &why));
+}
+
 static void
 take_down(struct health *h, double now)
 {
@@ -90,6 +106,17 @@ TEST(without_checks_one_login_at_a_time_tries_it)
 	CHECK(health_allows(&h, 103 + HEALTH_WINDOW, false)); /* the first never reported */
 	CHECK(health_login(&h, 140, FAIL_CREDENTIALS, 1, "login", &why));
 	CHECK(h.state == HEALTH_UP);
+}
+
+TEST(a_trial_that_was_given_up_lets_the_next_try)
+{
+	struct health h = fresh(1, 1, false);
+	take_down(&h, 101);
+	CHECK(health_tick(&h, 101 + HEALTH_PAUSE_FIRST));
+	CHECK(health_allows(&h, 103, false));
+	CHECK(!health_allows(&h, 103, false));
+	health_given_up(&h);
+	CHECK(health_allows(&h, 103, false));
 }
 
 TEST(the_pause_doubles_up_to_its_bound)
