@@ -43,12 +43,14 @@ enum log_format { LOG_LOGFMT, LOG_JSON };
 	X(ACCEPT_FAILED, "accept_failed")           /* no descriptor or memory for a connection */ \
 	X(DIRECTORY_LOST, "directory_lost")         /* a worker lost its directory */              \
 	X(DIRECTORY_BACK, "directory_back")                                                        \
-	X(CONTROL, "control")           /* an operator asked for a change */                       \
-	X(BACKEND_DOWN, "backend_down") /* a store is not sent logins any more */                  \
-	X(BACKEND_UP, "backend_up")     /* and is again */                                         \
-	X(INTERNAL, "internal")         /* a broken invariant of one session */                    \
-	X(LOST, "log_lost")             /* lines that could not be written */                      \
-	X(SUPPRESSED, "log_suppressed") /* lines of a kind that came too often */
+	X(CONTROL, "control")               /* an operator asked for a change */                   \
+	X(BACKEND_DOWN, "backend_down")     /* a store is not sent logins any more */              \
+	X(BACKEND_UP, "backend_up")         /* and is again */                                     \
+	X(PROBE_REFUSED, "probe_refused")   /* a store does not let its probe user in */           \
+	X(PROBE_ACCEPTED, "probe_accepted") /* and does again */                                   \
+	X(INTERNAL, "internal")             /* a broken invariant of one session */                \
+	X(LOST, "log_lost")                 /* lines that could not be written */                  \
+	X(SUPPRESSED, "log_suppressed")     /* lines of a kind that came too often */
 
 enum log_event {
 #define X(id, text) EV_##id,

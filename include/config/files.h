@@ -16,10 +16,12 @@ enum config_file_kind {
 	CONFIG_FILE_TLS_KEY,  /* certificates and keys: workers (never the directory) */
 	CONFIG_FILE_STORE_CA, /* trust for stores: workers and directory */
 	CONFIG_FILE_LOOKUP,   /* users files: directory */
+	CONFIG_FILE_SECRET,   /* passwords of ours for stores: directory */
 };
 
-#define CONFIG_FILE_MAX  ((size_t)1 << 30) /* bytes of a users file; 1 MiB for every other kind */
-#define CONFIG_FILES_MAX 4096
+#define CONFIG_FILE_MAX   ((size_t)1 << 30) /* bytes of a users file … */
+#define CONFIG_SECRET_MAX ((size_t)4096)    /* … of a password's; 1 MiB for every other kind */
+#define CONFIG_FILES_MAX  4096
 
 struct config_files;
 
@@ -35,7 +37,8 @@ bool config_files_add(
     struct config_files *f, enum config_file_kind kind, const char *path, int fd) MUST_CHECK;
 
 /*
- * The whole content of @path into @out (which the caller frees; marked secret for keys). Relative
+ * The whole content of @path into @out (which the caller frees; marked secret for keys and
+ * passwords). Relative
  * names are refused but for CONFIG_FILE_TEXT. -1 and a reason: no such file, not readable, not a
  * regular file, too large.
  */

@@ -17,6 +17,7 @@ enum snapshot_part {
 	SNAPSHOT_CHECK = 1,     /* everything is built, to find every mistake (master, check) */
 	SNAPSHOT_WORKER = 2,    /* TLS contexts of both sides */
 	SNAPSHOT_DIRECTORY = 4, /* lookups */
+	SNAPSHOT_SECRETS = 8,   /* passwords of ours for stores */
 };
 
 struct listen {

@@ -20,7 +20,8 @@ void checks_on_learnt(struct checks *c, checks_learnt_fn *fn, void *arg);
 
 /*
  * Checks the backends of @index by the shortest interval of the pools that each is in; what is found goes into its health. Those under
- * way are given up. The index lives until the next call; its configuration too.
+ * way are given up. A store that does not let its probe user in stays up; it is logged when that begins and ends, and again after a
+ * reload, as the reload may have been about that. The index lives until the next call; its configuration too.
  */
 void checks_configure(struct checks *c, struct index *index);
 

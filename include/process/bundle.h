@@ -7,7 +7,7 @@
 #include "config/files.h"
 #include "process/messages.h"
 
-/* Whether processes of @role get files of @kind: keys go to workers only, users files to the directory only. */
+/* Whether processes of @role get files of @kind: keys go to workers only, users files and passwords to the directory only. */
 bool bundle_wants(enum role role, enum config_file_kind kind);
 
 /* Sends what @role gets of @files. How many went, or -1: the channel is gone or full. */

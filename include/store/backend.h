@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/secret.h"
 
 struct tls_client;
 
@@ -26,12 +27,14 @@ struct backend {
 	unsigned n_sources;
 	enum tls_mode tls;
 	bool verify;
-	struct tls_client *client; /* workers and the directory; NULL when tls is none */
-	unsigned weight;           /* 0 to 1000000; 0: only when no other is left */
-	double connect_timeout;    /* seconds: TCP and TLS */
-	double reply_timeout;      /* seconds: greeting and every answer */
-	int line;                  /* of its section, for messages */
-	unsigned index;            /* in the snapshot's array */
+	struct tls_client *client;    /* workers and the directory; NULL when tls is none */
+	unsigned weight;              /* 0 to 1000000; 0: only when no other is left */
+	const char *probe_user;       /* whom checks log in as; NULL: they do not */
+	struct secret probe_password; /* the directory's alone; the snapshot's */
+	double connect_timeout;       /* seconds: TCP and TLS */
+	double reply_timeout;         /* seconds: greeting and every answer */
+	int line;                     /* of its section, for messages */
+	unsigned index;               /* in the snapshot's array */
 };
 
 #endif

@@ -94,6 +94,83 @@ backend_warnings(struct build *b, const struct document_section *s, const struct
 		    "verify has no effect with tls = none");
 }
 
+/* Whoever may read the file of a password may log in with it. */
+static void
+warn_open_secret(struct build *b, const struct document_key *k)
+{
+	enum config_file_kind kind;
+	const char *path;
+	struct stat st;
+	int fd;
+
+	for (size_t i = 0; (path = config_files_at(b->files, i, &kind, &fd)); i++) {
+		if (kind != CONFIG_FILE_SECRET || strcmp(path, k->value) != 0 ||
+		    !config_files_stat(b->files, i, &st) || !(st.st_mode & S_IROTH))
+			continue;
+		mistake_warning(b->mistakes, k->file, k->line,
+		    "%s: %s can be read by everybody on this machine (chmod o-r)", k->key->name,
+		    path);
+		return;
+	}
+}
+
+/* The first line of the file that @k names. */
+static void
+read_secret(struct build *b, const struct document_key *k, struct secret *secret)
+{
+	struct buf bytes;
+
+	if (build_file(b, k, CONFIG_FILE_SECRET, slice_of(k->value), &bytes)) {
+		struct slice line = buf_slice(&bytes);
+		const char *nl = line.len ? memchr(line.p, '\n', line.len) : NULL;
+
+		if (nl)
+			line.len = (size_t)(nl - line.p);
+		if (line.len > 0 && line.p[line.len - 1] == '\r')
+			line.len--;
+		if (line.len == 0)
+			document_mistake(
+			    &b->doc, k, "%s has no password in its first line", k->value);
+		else if (memchr(line.p, '\0', line.len))
+			document_mistake(&b->doc, k, "%s has a NUL in its first line", k->value);
+		else if (!secret_set(secret, line))
+			b->doc.no_memory = true;
+		warn_open_secret(b, k);
+	}
+	buf_free(&bytes);
+}
+
+/* Something stands there that was reported already. */
+static bool
+was_wrong(const struct document_section *s, const char *name)
+{
+	for (const struct document_key *k = s->keys; k; k = k->next)
+		if (k->bad && strcmp(k->key->name, name) == 0)
+			return true;
+	return s->incomplete;
+}
+
+static void
+backend_probe(struct build *b, const struct document_section *s, struct backend *backend)
+{
+	const struct document_key *user = document_key(s, "probe_user"),
+				  *file = document_key(s, "probe_password_file");
+
+	if (!user && !file)
+		return;
+	if (!user || !file) {
+		const char *other = user ? "probe_password_file" : "probe_user";
+		if (!was_wrong(s, other))
+			document_mistake(&b->doc, user ? user : file, "needs %s beside it", other);
+		return;
+	}
+	backend->probe_user = build_str(b, slice_of(user->value));
+	if (b->parts & (SNAPSHOT_CHECK | SNAPSHOT_SECRETS))
+		read_secret(b, file, &backend->probe_password);
+	if (!(b->parts & SNAPSHOT_SECRETS)) /* it was only to be looked at */
+		secret_clear(&backend->probe_password);
+}
+
 void
 build_backends(struct build *b)
 {
@@ -116,6 +193,7 @@ build_backends(struct build *b)
 		backend->reply_timeout = document_number(SECTION_BACKEND, s, "reply_timeout");
 		backend_address(b, s, backend);
 		backend_sources(b, s, backend);
+		backend_probe(b, s, backend);
 		backend_warnings(b, s, backend);
 	}
 }

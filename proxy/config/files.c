@@ -127,8 +127,11 @@ int
 config_files_read(struct config_files *f, enum config_file_kind kind, const char *path,
     struct buf *out, struct err *err)
 {
-	size_t max = kind == CONFIG_FILE_LOOKUP ? CONFIG_FILE_MAX : OTHER_MAX;
-	buf_init(out, max + 1, kind == CONFIG_FILE_TLS_KEY);
+	size_t max = kind == CONFIG_FILE_LOOKUP   ? CONFIG_FILE_MAX
+		     : kind == CONFIG_FILE_SECRET ? CONFIG_SECRET_MAX
+						  : OTHER_MAX;
+	bool whole = max >= 1 << 20; /* MiB */
+	buf_init(out, max + 1, kind == CONFIG_FILE_TLS_KEY || kind == CONFIG_FILE_SECRET);
 	int fd = entry_open(f, kind, path, err);
 	if (fd < 0)
 		return -1;
@@ -141,7 +144,8 @@ config_files_read(struct config_files *f, enum config_file_kind kind, const char
 		size_t len = buf_len(out), room;
 		if (len > max) {
 			buf_free(out);
-			return err_set(err, "%s is too large (%zu MiB at most)", path, max >> 20);
+			return err_set(err, "%s is too large (%zu %s at most)", path,
+			    max >> (whole ? 20 : 10), whole ? "MiB" : "KiB");
 		}
 		size_t want = max + 1 - len < step ? max + 1 - len : step;
 		char *at = buf_room(out, want, &room);

@@ -326,6 +326,21 @@ const struct config_key config_keys[] = {
 	    .min = 0.1,
 	    .max = HOUR,
 	    .help = "How long its greeting and each of its answers may take, up to the login." },
+	{ .section = SECTION_BACKEND,
+	    .name = "probe_user",
+	    .type = TYPE_TEXT,
+	    .help = "Whom checks log in as, so that they see more than a greeting; they say LOGOUT "
+		    "at once. An account of its own, without mail, is best. When the store refuses "
+		    "it, that is taken for a mistake made here: it is logged and shown by `pool "
+		    "status`, and the store stays in use. Checks run where a pool has a "
+		    "`check_interval`." },
+	{ .section = SECTION_BACKEND,
+	    .name = "probe_password_file",
+	    .type = TYPE_PATH,
+	    .help =
+		"The file whose first line is the password of `probe_user`, at most 4 KiB. It is "
+		"read at start and at each reload, by who starts the program: nobody else need "
+		"be allowed to." },
 	PLANNED(SECTION_BACKEND, "pin", TYPE_LIST, "The store's public key."),
 	PLANNED(SECTION_BACKEND, "proxy_protocol", TYPE_WORD, "Who is calling, as a PROXY header."),
 	PLANNED(SECTION_BACKEND, "id", TYPE_BOOL, "Who is calling, as ID fields."),
@@ -336,8 +351,6 @@ const struct config_key config_keys[] = {
 	PLANNED(SECTION_BACKEND, "authzid", TYPE_BOOL, "Pass authorisation identities on."),
 	PLANNED(SECTION_BACKEND, "max_sessions", TYPE_NUMBER, "Sessions at this store."),
 	PLANNED(SECTION_BACKEND, "max_logging_in", TYPE_NUMBER, "Logins at this store at a time."),
-	PLANNED(SECTION_BACKEND, "probe_user", TYPE_TEXT, "Who checks log in as."),
-	PLANNED(SECTION_BACKEND, "probe_password_file", TYPE_PATH, "With what password."),
 
 	/* --- [pool NAME] */
 	{ .section = SECTION_POOL,

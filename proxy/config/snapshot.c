@@ -151,7 +151,9 @@ snapshot_free(struct snapshot *s)
 {
 	for (unsigned i = 0; i < s->n_backends; i++) {
 		struct tls_client *client = s->backends[i].client;
+		struct secret probe = s->backends[i].probe_password;
 		tls_client_unref(&client);
+		secret_clear(&probe);
 	}
 	for (unsigned i = 0; i < s->n_lookups; i++)
 		lookup_free(&s->lookups[i]);

@@ -21,6 +21,7 @@ struct checked {
 	struct name_wait wait;
 	struct check *check;
 	unsigned turn; /* of the addresses */
+	bool refused;  /* its probe user was not let in, and that has been told */
 };
 
 struct checks {
@@ -62,20 +63,42 @@ log_change(const struct backend *b, const struct health *h, const char *by)
 	log_end(&l);
 }
 
+/* That a store does not let our user in is no reason to take it out: somebody has to know, once. */
 static void
-on_checked(
-    void *arg, enum fail fail, const char *stage, const struct err *err, struct slice capabilities)
+log_probe(struct checked *k, const struct check_result *r)
+{
+	bool refused = r->fail == FAIL_CREDENTIALS || r->fail == FAIL_STORE_REFUSED;
+	struct log_line l;
+
+	if (!k->backend->probe_user || refused == k->refused ||
+	    (!refused && r->fail != FAIL_NONE)) /* not got so far: nothing is known */
+		return;
+	k->refused = refused;
+	log_begin(&l, LOG_WARN, refused ? EV_PROBE_REFUSED : EV_PROBE_ACCEPTED);
+	log_cstr(&l, "backend", k->backend->name);
+	log_cstr(&l, "user", k->backend->probe_user);
+	if (refused) {
+		log_cstr(&l, "stage", r->stage);
+		log_cstr(&l, "reason", fail_name(r->fail));
+		log_cstr(&l, "detail", r->err->text);
+	}
+	log_end(&l);
+}
+
+static void
+on_checked(void *arg, const struct check_result *r)
 {
 	struct checked *k = arg;
 	struct checks *c = k->checks;
 	struct health *h = index_health(c->index, k->backend);
 
 	k->check = NULL;
-	if (health_check(h, loop_now(c->loop), fail, stage, err))
+	if (health_check(h, loop_now(c->loop), r->fail, r->stage, r->err))
 		log_change(k->backend, h, "check");
+	log_probe(k, r);
 	schedule(k, k->interval);
-	if (fail == FAIL_NONE && c->learnt)
-		c->learnt(c->arg, slice_of(k->backend->name), capabilities);
+	if (!fail_is_stores(r->fail) && r->before.len > 0 && c->learnt)
+		c->learnt(c->arg, slice_of(k->backend->name), r->before);
 }
 
 static void
@@ -87,7 +110,8 @@ begin(struct checked *k)
 
 	if (n == 0) {
 		err_set(&err, "%s cannot be resolved", k->backend->host);
-		on_checked(k, FAIL_RESOLVE, "resolve", &err, SLICE(""));
+		on_checked(k, &(struct check_result){
+				  .fail = FAIL_RESOLVE, .stage = "resolve", .err = &err });
 		return;
 	}
 	k->check =

@@ -19,6 +19,7 @@ bundle_wants(enum role role, enum config_file_kind kind)
 	case CONFIG_FILE_TLS_KEY:
 		return role == ROLE_WORKER;
 	case CONFIG_FILE_LOOKUP:
+	case CONFIG_FILE_SECRET:
 		return role == ROLE_DIRECTORY;
 	}
 	return false;
@@ -70,7 +71,7 @@ bundle_take(struct config_files *files, enum role role, struct ipc_message *m, s
 		char path[INHERIT_PATH_MAX];
 
 		unpack_cstr(&u, path, sizeof(path));
-		if (u.bad || kind > CONFIG_FILE_LOOKUP || n >= m->n_fds)
+		if (u.bad || kind > CONFIG_FILE_SECRET || n >= m->n_fds)
 			return err_set(err, "malformed list of files");
 		if (!bundle_wants(role, (enum config_file_kind)kind))
 			return err_set(err, "%s: no file for a %s", path, role_name(role));

@@ -404,7 +404,7 @@ directory_destroy(struct child *c)
 
 const struct child_ops directory_role = {
 	.role = ROLE_DIRECTORY,
-	.parts = SNAPSHOT_DIRECTORY,
+	.parts = SNAPSHOT_DIRECTORY | SNAPSHOT_SECRETS,
 	.create = directory_create,
 	.begin = directory_begin,
 	.message = directory_message,

@@ -461,7 +461,10 @@ on_untagged(struct upstream *u, const struct imap_response *r, struct slice whol
 {
 	struct err err;
 	if (r->status == IMAP_STATUS_BYE) {
-		err_set(&err, "the store said BYE: " SLICE_FMT, SLICE_ARG(r->text));
+		if (u->blind) /* it may repeat what it was sent */
+			err_set(&err, "the store said BYE within the login");
+		else
+			err_set(&err, "the store said BYE: " SLICE_FMT, SLICE_ARG(r->text));
 		fail(u, by_phase(u, FAIL_BYE, FAIL_LOGIN_GONE), &err);
 		return;
 	}

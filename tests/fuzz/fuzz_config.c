@@ -47,7 +47,8 @@ on_mistake(void *arg, bool warning, const char *file, int line, const char *text
 static void
 add_file(struct config_files *f, struct slice path, struct slice bytes)
 {
-	static const enum config_file_kind kinds[] = { CONFIG_FILE_TEXT, CONFIG_FILE_LOOKUP };
+	static const enum config_file_kind kinds[] = { CONFIG_FILE_TEXT, CONFIG_FILE_LOOKUP,
+		CONFIG_FILE_SECRET };
 	char name[256];
 
 	if (!str_put(name, sizeof(name), path))

@@ -1,5 +1,6 @@
 """Checks of stores: down and up again, and what an operator sees of it."""
 
+import re
 import threading
 
 from harness.case import Case, proxied
@@ -116,3 +117,57 @@ default = shaky
         until(works, "a login on trial")
         self.proxy.wait_log(event="backend_up", backend="shaky")
         self.assertEqual(self.shaky()["state"], "up")
+
+
+@proxied
+class Probe(Case):
+    """Checks that log in: as somebody whom the store knows, and as somebody whose password is wrong."""
+
+    @classmethod
+    def build(cls, world):
+        cls.one = world.store("one", USERS + ["probe"], imap_clients=20)
+        cls.two = world.store("two", USERS + ["probe"], imap_clients=20)
+        cls.password = world.work.file("probe", "secret\nof the user of checks\n", mode=0o600)
+        wrong = world.work.file("wrong", "not-the-53cret\n", mode=0o600)
+        world.proxy(world.backend("one", cls.one.address("starttls"), "starttls")
+                    + f"probe_user = probe\nprobe_password_file = {cls.password}\n"
+                    + world.backend("two", cls.two.address("implicit"), "implicit")
+                    + f"probe_user = probe\nprobe_password_file = {wrong}\n" + """
+[pool stores]
+backends = one, two
+check_interval = 200ms
+check_rise = 1
+check_fall = 1
+[route]
+default = stores
+""", control=world.work.file("control.sock"))
+
+    def state(self, name):
+        return next(b for b in self.proxy.ask_json("pool", "status")["backends"] if b["backend"] == name)
+
+    def test_logs_in_and_out(self):
+        until(lambda: self.state("one")["checks"] >= 3, "checks")
+        told = self.state("one")
+        self.assertEqual((told["state"], told["checks_failed"], told["reason"]), ("up", 0, ""))
+        until(lambda: re.search(r"imap\(probe\).*: Logged out", self.one.log_text()), "a LOGOUT at the store")
+        self.assertRegex(self.one.log_text(), r"imap-login: Info: Login: user=<probe>.*TLS")
+        self.assertFalse(self.proxy.find_log(event="probe_refused", backend="one"))
+
+    def test_wrong_password(self):
+        refused = self.proxy.wait_log(event="probe_refused", backend="two")
+        self.assertEqual((refused["stage"], refused["reason"]), ("login", "credentials"))
+        until(lambda: self.state("two")["checks"] >= 5, "checks")
+        told = self.state("two")
+        self.assertEqual((told["state"], told["checks_failed"]), ("up", 0))
+        self.assertEqual((told["stage"], told["reason"]), ("login", "credentials"))
+        self.assertIn("probe user", told["detail"])
+        self.assertIn("user=<probe>", self.two.log_text())
+        self.assertNotIn("53cret", str(self.proxy.events()) + self.proxy.ask("pool", "status"))
+        # Told once, and users go there all the same.
+        self.assertEqual(len(self.proxy.find_log(event="probe_refused")), 1)
+        self.assertFalse(self.proxy.find_log(event="backend_down"))
+        mine = next(user for user in USERS
+                    if self.proxy.ask_json("explain", user)["candidates"][0]["backend"] == "two")
+        client = self.connect(mine)
+        client.ok("NOOP")
+        client.logout()

@@ -70,6 +70,9 @@ TEST(kinds_are_kept_apart_and_keys_are_secret)
 	CHECK_INT(config_files_read(f, CONFIG_FILE_TLS_KEY, path, &b, &err), 0);
 	CHECK(b.secret);
 	buf_free(&b);
+	CHECK_INT(config_files_read(f, CONFIG_FILE_SECRET, path, &b, &err), 0);
+	CHECK(b.secret);
+	buf_free(&b);
 	CHECK(config_files_at(f, 1, &kind, &fd));
 	CHECK_INT(kind, CONFIG_FILE_TLS_KEY);
 	config_files_free(&f);
@@ -125,6 +128,13 @@ TEST(a_large_file_is_read_whole_or_refused)
 	buf_free(&b);
 	CHECK_INT(config_files_read(f, CONFIG_FILE_TEXT, "more", &b, &err), -1);
 	CHECK_STR(err.text, "more is too large (1 MiB at most)");
+	world_file(f, CONFIG_FILE_SECRET, "/password", bytes, CONFIG_SECRET_MAX);
+	world_file(f, CONFIG_FILE_SECRET, "/long", bytes, CONFIG_SECRET_MAX + 1);
+	CHECK_INT(config_files_read(f, CONFIG_FILE_SECRET, "/password", &b, &err), 0);
+	CHECK_U64(buf_len(&b), CONFIG_SECRET_MAX);
+	buf_free(&b);
+	CHECK_INT(config_files_read(f, CONFIG_FILE_SECRET, "/long", &b, &err), -1);
+	CHECK_STR(err.text, "/long is too large (4 KiB at most)");
 	CHECK_INT(config_files_read(f, CONFIG_FILE_LOOKUP, "/users", &b, &err), 0);
 	CHECK_U64(buf_len(&b), sizeof(bytes));
 	buf_free(&b);

@@ -354,3 +354,45 @@ TEST(mistakes_come_in_order_of_file_and_line_and_are_bounded)
 	}
 	CHECK_U64(lines, 101);
 }
+
+TEST(probe_passwords_are_read_where_checks_are_made)
+{
+	static const struct {
+		const char *bytes, *password;
+	} cases[] = {
+		{ "pa55 word\nits note\n", "pa55 word" },
+		{ "pa55word", "pa55word" },
+		{ "pa55word\r\n", "pa55word" },
+		{ " \n", " " },
+	};
+	static const char text[] =
+	    LISTEN "[backend store]\naddress = 10.0.0.1:143\ntls = none\nprobe_user = probe\n"
+		   "probe_password_file = /probe\n" ROUTE;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config_files *f = config_files_new(false);
+		struct world_said said = { .len = 0 };
+		struct snapshot *s;
+
+		test_note("%s", cases[i].bytes);
+		CHECK(f);
+		world_text(f, "/etc/s.conf", text);
+		/* A worker gets neither the file nor what is in it; nor who only wants to know a route. */
+		s = build(f, SNAPSHOT_WORKER, &said);
+		CHECK_STR(said.text, "");
+		CHECK(s && s->backends[0].probe_user && !s->backends[0].probe_password.data);
+		snapshot_unref(&s);
+		s = build(f, SNAPSHOT_DIRECTORY, &said);
+		CHECK_STR(said.text, "");
+		CHECK(s && !s->backends[0].probe_password.data);
+		snapshot_unref(&s);
+		world_file(f, CONFIG_FILE_SECRET, "/probe", cases[i].bytes, strlen(cases[i].bytes));
+		s = build(f, SNAPSHOT_DIRECTORY | SNAPSHOT_SECRETS, &said);
+		config_files_free(&f);
+		CHECK_STR(said.text, "");
+		CHECK(s);
+		CHECK_STR(s->backends[0].probe_user, "probe");
+		CHECK_SLICE(secret_slice(&s->backends[0].probe_password), cases[i].password);
+		snapshot_unref(&s);
+	}
+}

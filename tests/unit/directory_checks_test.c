@@ -482,3 +482,59 @@ TEST(an_end_with_checks_under_way)
 	fake_loop_run_pending(loop);
 	end();
 }
+
+/* The next check: how the store answers the login. */
+static void
+answers_login(const char *status)
+{
+	static const char greeting[] = "* OK [CAPABILITY IMAP4rev1 IDLE] ready\r\n";
+	struct fake_peer *p;
+	char text[256];
+	struct slice line;
+
+	CHECK(until_peer(60, &p) >= 0);
+	fake_peer_connect(p);
+	fake_peer_send(p, greeting, sizeof(greeting) - 1);
+	fake_loop_run_pending(loop);
+	line = buf_slice(&p->out);
+	CHECK(memmem(line.p, line.len, " LOGIN \"probe\" ", 15));
+	(void)str_fmt(text, sizeof(text), "%.*s %s\r\n", (int)strcspn(line.p, " "), line.p, status);
+	fake_peer_send(p, text, strlen(text));
+	fake_loop_run_pending(loop);
+	CHECK(p->closed);
+}
+
+TEST(a_probe_user_who_is_refused_takes_no_store_down)
+{
+	begin();
+	backends[0].probe_user = "probe";
+	CHECK(secret_set(&backends[0].probe_password, SLICE("pa55word")));
+	pool(10, 1, 1, "0");
+	configure();
+	answers_login("OK [CAPABILITY IMAP4rev1] in");
+	CHECK_U64(health(0)->checks, 1);
+	CHECK_U64(logged("event="), 0);
+	for (unsigned i = 0; i < 5; i++) {
+		learnt[0] = '\0';
+		answers_login("NO [AUTHENTICATIONFAILED] pa55word is wrong");
+		CHECK_STR(learnt, "store0: IMAP4rev1 IDLE");
+	}
+	CHECK_STR(health_state_name(health(0)->state), "up");
+	CHECK_U64(health(0)->checks, 6);
+	CHECK_U64(health(0)->checks_failed, 0);
+	CHECK_STR(health(0)->last_stage, "login");
+	CHECK_STR(fail_name(health(0)->last_fail), "credentials");
+	CHECK_STR(health(0)->last_reason.text, "the store does not let the probe user in");
+	CHECK_U64(logged("event=probe_refused"), 1);
+	/* A store that is away says nothing of the password. */
+	CHECK(round_of(false, 60));
+	CHECK_STR(health_state_name(health(0)->state), "down");
+	answers_login("NO wrong");
+	CHECK_STR(health_state_name(health(0)->state), "up");
+	CHECK_U64(logged("event=probe_"), 0);
+	answers_login("OK [CAPABILITY IMAP4rev1] in");
+	answers_login("OK [CAPABILITY IMAP4rev1] in");
+	CHECK_U64(logged("event=probe_accepted"), 1);
+	secret_clear(&backends[0].probe_password);
+	end();
+}

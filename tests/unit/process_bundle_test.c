@@ -69,6 +69,8 @@ TEST(keys_go_to_workers_and_users_to_the_directory)
 	CHECK(!bundle_wants(ROLE_DIRECTORY, CONFIG_FILE_TLS_KEY));
 	CHECK(!bundle_wants(ROLE_WORKER, CONFIG_FILE_LOOKUP));
 	CHECK(bundle_wants(ROLE_DIRECTORY, CONFIG_FILE_LOOKUP));
+	CHECK(!bundle_wants(ROLE_WORKER, CONFIG_FILE_SECRET));
+	CHECK(bundle_wants(ROLE_DIRECTORY, CONFIG_FILE_SECRET));
 }
 
 TEST(each_role_gets_its_own)

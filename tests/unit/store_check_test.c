@@ -19,21 +19,22 @@ static struct conn_env *conns;
 static struct upstream_env env;
 static struct backend backend;
 static struct check *check;
+static const char *probe_password; /* of the next check; NULL: it does not log in */
 static struct fake_peer *peer;
 static unsigned told;
 static enum fail told_fail;
-static char told_stage[32], told_reason[256], told_caps[512];
+static char told_stage[32], told_reason[256], told_caps[512], told_after[512];
 
 static void
-on_check(
-    void *arg, enum fail fail, const char *stage, const struct err *err, struct slice capabilities)
+on_check(void *arg, const struct check_result *r)
 {
 	CHECK(arg == &backend);
 	told++;
-	told_fail = fail;
-	(void)str_fmt(told_stage, sizeof(told_stage), "%s", stage);
-	(void)str_fmt(told_reason, sizeof(told_reason), "%s", err->text);
-	(void)str_fmt(told_caps, sizeof(told_caps), SLICE_FMT, SLICE_ARG(capabilities));
+	told_fail = r->fail;
+	(void)str_fmt(told_stage, sizeof(told_stage), "%s", r->stage);
+	(void)str_fmt(told_reason, sizeof(told_reason), "%s", r->err->text);
+	(void)str_fmt(told_caps, sizeof(told_caps), SLICE_FMT, SLICE_ARG(r->before));
+	(void)str_fmt(told_after, sizeof(told_after), SLICE_FMT, SLICE_ARG(r->after));
 	check = NULL;
 }
 
@@ -54,6 +55,10 @@ start(enum tls_mode tls)
 		.client = tls == TLS_MODE_NONE ? NULL : tls_client_new(&params, &err),
 		.connect_timeout = CONNECT_TIMEOUT,
 		.reply_timeout = REPLY_TIMEOUT };
+	if (probe_password) {
+		backend.probe_user = "probe";
+		CHECK(secret_set(&backend.probe_password, slice_of(probe_password)));
+	}
 	told = 0;
 	CHECK(addr_parse_ip(&to, SLICE("10.0.0.1"), 143));
 	check = check_start(&env, &backend, &to, on_check, &backend);
@@ -71,6 +76,8 @@ end(void)
 	CHECK_U64(mem_pool_used(env.pool), 0);
 	upstream_env_free(&env);
 	tls_client_unref(&backend.client);
+	secret_clear(&backend.probe_password);
+	probe_password = NULL;
 	conn_env_free(&conns);
 	loop_free(&loop);
 }
@@ -135,7 +142,8 @@ check_told(enum fail fail, const char *stage)
 	if (fail == FAIL_NONE)
 		return;
 	CHECK(told_reason[0] != '\0');
-	CHECK_STR(told_caps, "");
+	CHECK_STR(told_after, "");
+	CHECK(!strstr(told_reason, "pa55word")); /* of probe users, which a store may repeat */
 	CHECK(peer->closed);
 }
 
@@ -450,6 +458,119 @@ TEST(one_that_is_given_up_says_nothing)
 	says("* OK ready\r\n");
 	check_free(&check);
 	fake_loop_advance(loop, 2 * REPLY_TIMEOUT);
+	CHECK(peer->closed);
+	CHECK_U64(told, 0);
+	end();
+}
+
+/* --- with a probe user */
+
+#define PROBE "LOGIN \"probe\" \"pa55word\""
+
+/* Up to where the login has been sent. */
+static void
+start_login(const char *greeting)
+{
+	probe_password = "pa55word";
+	start(TLS_MODE_NONE);
+	fake_peer_connect(peer);
+	says(greeting);
+	CHECK_U64(told, 0);
+}
+
+TEST(a_probe_user_logs_in_and_out)
+{
+	start_login(GREETING);
+	answers(PROBE, "", "OK [CAPABILITY IMAP4rev1 IDLE QUOTA] welcome");
+	check_told(FAIL_NONE, "done");
+	CHECK_STR(told_caps, "IMAP4rev1 IDLE");
+	CHECK_STR(told_after, "IMAP4rev1 IDLE QUOTA");
+	check_polite();
+	end();
+
+	start_login(GREETING);
+	answers(PROBE, "* 0 EXISTS\r\n", "OK [ALERT] welcome\r\n* 1 EXISTS");
+	answers("CAPABILITY", "* CAPABILITY IMAP4rev1 SORT\r\n", "OK done");
+	check_told(FAIL_NONE, "done");
+	CHECK_STR(told_after, "IMAP4rev1 SORT");
+	check_polite();
+	end();
+}
+
+TEST(a_probe_user_in_plain_sasl)
+{
+	start_login("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] ready\r\n");
+	answers("AUTHENTICATE PLAIN AHByb2JlAHBhNTV3b3Jk", "", "OK [CAPABILITY IMAP4rev1] hi");
+	check_told(FAIL_NONE, "done");
+	check_polite();
+	end();
+}
+
+TEST(a_probe_user_who_is_refused)
+{
+	static const struct {
+		const char *status;
+		enum fail fail;
+	} cases[] = {
+		{ "NO pa55word is wrong", FAIL_CREDENTIALS },
+		{ "NO [AUTHENTICATIONFAILED] pa55word is wrong", FAIL_CREDENTIALS },
+		{ "NO [EXPIRED] pa55word is old", FAIL_STORE_REFUSED },
+		{ "BAD pa55word?", FAIL_STORE_REFUSED },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		test_note("%s", cases[i].status);
+		start_login(GREETING);
+		answers(PROBE, "", cases[i].status);
+		check_told(cases[i].fail, "login");
+		CHECK_STR(told_caps, "IMAP4rev1 IDLE"); /* that much is known */
+		check_polite();
+		end();
+	}
+}
+
+TEST(a_login_that_is_the_stores_failure)
+{
+	probe_password = "pa55word";
+	start(TLS_MODE_NONE);
+	fake_peer_connect(peer);
+	says("* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] ready\r\n");
+	check_told(FAIL_NO_MECHANISM, "login");
+	CHECK_STR(sent(), "");
+	end();
+
+	start_login(GREETING);
+	fake_loop_advance(loop, REPLY_TIMEOUT + 0.1);
+	check_told(FAIL_LOGIN_TIMEOUT, "login");
+	end();
+
+	start_login(GREETING);
+	fake_peer_end(peer);
+	run();
+	check_told(FAIL_LOGIN_GONE, "login");
+	end();
+
+	start_login(GREETING);
+	says("* BYE pa55word\r\n");
+	check_told(FAIL_LOGIN_GONE, "login");
+	end();
+
+	start_login(GREETING);
+	says("pa55word\r\n");
+	check_told(FAIL_LOGIN_PROTOCOL, "login");
+	end();
+
+	start_login(GREETING);
+	answers(PROBE, "", "OK welcome");
+	says("* BYE pa55word\r\n");
+	check_told(FAIL_LOGIN_GONE, "capability-after-login");
+	end();
+}
+
+TEST(a_login_that_is_given_up)
+{
+	start_login(GREETING);
+	check_free(&check);
 	CHECK(peer->closed);
 	CHECK_U64(told, 0);
 	end();
