@@ -128,11 +128,11 @@ class Probe(Case):
         cls.one = world.store("one", USERS + ["probe"], imap_clients=20)
         cls.two = world.store("two", USERS + ["probe"], imap_clients=20)
         cls.password = world.work.file("probe", "secret\nof the user of checks\n", mode=0o600)
-        wrong = world.work.file("wrong", "not-the-53cret\n", mode=0o600)
+        cls.wrong = world.work.file("wrong", "not-the-53cret\n", mode=0o600)
         world.proxy(world.backend("one", cls.one.address("starttls"), "starttls")
                     + f"probe_user = probe\nprobe_password_file = {cls.password}\n"
                     + world.backend("two", cls.two.address("implicit"), "implicit")
-                    + f"probe_user = probe\nprobe_password_file = {wrong}\n" + """
+                    + f"probe_user = probe\nprobe_password_file = {cls.wrong}\n" + """
 [pool stores]
 backends = one, two
 check_interval = 200ms
@@ -171,3 +171,10 @@ default = stores
         client = self.connect(mine)
         client.ok("NOOP")
         client.logout()
+        # The password is read again at a reload.
+        self.assertNotIn("Login: user=<probe>", self.two.log_text())
+        with open(self.wrong, "w") as file:
+            file.write("secret\n")
+        self.proxy.ask("reload")
+        until(lambda: "Login: user=<probe>" in self.two.log_text(), "a login at the store")
+        self.assertEqual(len(self.proxy.find_log(event="probe_refused")), 1)
