@@ -40,7 +40,8 @@ typedef void directory_answer_fn(void *arg, const struct route_answer *answer);
 
 /*
  * @worker: who asks, for directory_worker_gone(). At most DIRECTORY_QUESTIONS_MAX wait at once; one more is answered
- * FAIL_DIRECTORY at once. Questions are bounded in time by what they wait for: the time-out of a lookup, and RESOLVE_SECONDS.
+ * FAIL_DIRECTORY at once. Questions are bounded in time by what they wait for: the time-out of a lookup, RESOLVE_SECONDS,
+ * and their turn at the store, as long as its backend's max_logging_in logins are under way (directory/places.h).
  *
  * A user with open sessions goes where they are (pinned, no other candidate), and for the pool's affinity time after the last of them that
  * store is the first candidate; both only if that store is still one of the target's pool or of its fallbacks: a lookup that names
@@ -85,7 +86,7 @@ void directory_session_open(
     struct directory *d, unsigned worker, struct slice user, struct slice backend);
 void directory_session_close(
     struct directory *d, unsigned worker, struct slice user, struct slice backend);
-/* How a login at a store ended: into its health. */
+/* How a login at a store ended: into its health, and its place is given back. */
 void directory_login(struct directory *d, unsigned worker, const struct login_outcome *outcome);
 void directory_worker_gone(
     struct directory *d, unsigned worker); /* also drops its questions: their fn is not called */

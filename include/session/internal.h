@@ -104,6 +104,7 @@ struct login {
 	struct backend backend;             /* the present store's, overrides applied */
 	struct upstream *upstream;          /* also after a refusal, for another try */
 	bool trying;                        /* it is at work: its outcome is to be told */
+	bool placed;                        /* an answer has come, and no outcome was told of it */
 	char upstream_user[ROUTE_USER_MAX]; /* whom the kept one is for, as sent */
 	enum fail fail;                     /* SESSION_DELAY: what will be answered */
 	char fail_text[512];                /* the store's own words, if they are passed on */
@@ -220,6 +221,7 @@ void front_bad(struct session *s, struct slice tag, const char *why); /* counts 
 void login_asked(struct session *s); /* the client wants in, as of now */
 void login_begin(struct session *s); /* user, password, tag are set */
 void login_answer(struct session *s, const struct route_answer *answer);
+void login_unused(struct session_env *env, const struct route_answer *answer);
 void login_fail(struct session *s, enum fail why, const char *detail); /* after its delay */
 void login_delay_over(struct deadline *d, void *arg);
 void login_forget_store(struct session *s);

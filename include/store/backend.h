@@ -28,6 +28,7 @@ struct backend {
 	enum tls_mode tls;
 	bool verify;
 	struct tls_client *client;    /* workers and the directory; NULL when tls is none */
+	unsigned max_logging_in;      /* logins under way at once; 0: no bound */
 	unsigned weight;              /* 0 to 1000000; 0: only when no other is left */
 	const char *probe_user;       /* whom checks log in as; NULL: they do not */
 	struct secret probe_password; /* the directory's alone; the snapshot's */

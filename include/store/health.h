@@ -79,7 +79,8 @@ void health_given_up(struct health *h);
 
 /* How one login's dialogue with one store ended, as it goes from a worker to the directory. */
 struct login_outcome {
-	struct slice backend;
+	uint64_t question;    /* by whose answer it went there */
+	struct slice backend; /* given up before it came to a store: the first candidate */
 	bool
 	    given_up; /* by us or the client, before the store had shown anything; no fail, stage, reason */
 	enum fail fail;

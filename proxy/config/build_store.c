@@ -23,6 +23,8 @@ snapshot_backend_defaults(struct backend *backend)
 		.tls = (enum tls_mode)document_word(SECTION_BACKEND, NULL, "tls"),
 		.verify = document_bool(SECTION_BACKEND, NULL, "verify"),
 		.weight = (unsigned)document_number(SECTION_BACKEND, NULL, "weight"),
+		.max_logging_in =
+		    (unsigned)document_number(SECTION_BACKEND, NULL, "max_logging_in"),
 		.connect_timeout = document_number(SECTION_BACKEND, NULL, "connect_timeout"),
 		.reply_timeout = document_number(SECTION_BACKEND, NULL, "reply_timeout"),
 	};
@@ -189,6 +191,8 @@ build_backends(struct build *b)
 		backend->tls = (enum tls_mode)document_word(SECTION_BACKEND, s, "tls");
 		backend->verify = document_bool(SECTION_BACKEND, s, "verify");
 		backend->weight = (unsigned)document_number(SECTION_BACKEND, s, "weight");
+		backend->max_logging_in =
+		    (unsigned)document_number(SECTION_BACKEND, s, "max_logging_in");
 		backend->connect_timeout = document_number(SECTION_BACKEND, s, "connect_timeout");
 		backend->reply_timeout = document_number(SECTION_BACKEND, s, "reply_timeout");
 		backend_address(b, s, backend);

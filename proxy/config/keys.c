@@ -312,6 +312,16 @@ const struct config_key config_keys[] = {
 	    .help = "The store's share of the users of its pools, in proportion to the others. "
 		    "0: only when no other is left." },
 	{ .section = SECTION_BACKEND,
+	    .name = "max_logging_in",
+	    .type = TYPE_NUMBER,
+	    .preset = "200",
+	    .min = 1,
+	    .max = 1000000,
+	    .help = "So many logins at a time are sent to this store, by all workers together. "
+		    "The others wait their turn, in the order in which they came; their clients "
+		    "notice a delay. A login that is tried here because another store did not "
+		    "answer does not wait." },
+	{ .section = SECTION_BACKEND,
 	    .name = "connect_timeout",
 	    .type = TYPE_DURATION,
 	    .preset = "5s",
@@ -350,7 +360,6 @@ const struct config_key config_keys[] = {
 	PLANNED(SECTION_BACKEND, "master_password_file", TYPE_PATH, "The master user's password."),
 	PLANNED(SECTION_BACKEND, "authzid", TYPE_BOOL, "Pass authorisation identities on."),
 	PLANNED(SECTION_BACKEND, "max_sessions", TYPE_NUMBER, "Sessions at this store."),
-	PLANNED(SECTION_BACKEND, "max_logging_in", TYPE_NUMBER, "Logins at this store at a time."),
 
 	/* --- [pool NAME] */
 	{ .section = SECTION_POOL,

@@ -7,7 +7,7 @@
  *                         on_lookup         not known: question_next again; failed: FAIL_LOOKUP
  *                    -> question_target   pool (affinity, balancing, fallback) or host:port
  *                    -> question_resolve  names not known yet: on_name, on_impatient
- *                    -> question_answer   the one way out, but for questions dropped
+ *                    -> question_answer   the one way out, but for questions dropped; first waits for a place at the store
  *
  * Any step may go through at once or be taken up in a later turn. A question holds pointers into the configuration (its
  * route) only while it waits for a lookup, and directory_configure() takes those back; from question_target on it
@@ -25,6 +25,7 @@
 #include "directory/index.h"
 #include "directory/lookup.h"
 #include "directory/names.h"
+#include "directory/places.h"
 
 /* Once the best store is known, how long slow names of the others may hold up a login. */
 #define IMPATIENT_SECONDS 1
@@ -60,6 +61,8 @@ struct question {
 	unsigned n;
 	struct candidate candidates[ROUTE_CANDIDATES];
 	struct deadline patience;
+	struct place_wait place;
+	bool placed; /* it has its place at the first candidate */
 	bool impatient;
 };
 
@@ -69,6 +72,7 @@ struct directory {
 	struct names *names;
 	struct checks *checks;
 	struct affinity *affinity;
+	struct places *places;
 	struct mem_pool *questions;
 	unsigned waiting;
 	struct list asked, restarting;
@@ -92,6 +96,7 @@ question_free(struct question *q)
 		name_put(d->names, &q->candidates[i].name);
 	}
 	deadline_clear(&q->patience);
+	place_wait_cancel(&q->place);
 	list_remove(&q->node);
 	d->waiting--;
 	mem_pool_put(d->questions, q);
@@ -131,6 +136,18 @@ question_answer(struct question *q, enum fail fail)
 		else if (!resolved)
 			fail = FAIL_RESOLVE;
 	}
+	if (q->dry || q->n == 0 || q->candidates[0].backend[0] == '\0')
+		q->placed = true; /* needs none */
+	if (fail == FAIL_NONE && !q->placed) {
+		deadline_clear(&q->patience);
+		for (unsigned i = 0; i < q->n; i++)
+			name_wait_cancel(&q->candidates[i].wait);
+		if (!places_take(d->places, slice_of(a.candidates[0].backend), q->worker, q->q.id,
+			&q->place))
+			return; /* until on_place() */
+	} else if (fail != FAIL_NONE && !q->dry) {
+		places_give_back(d->places, q->worker, q->q.id);
+	}
 	a.fail = fail;
 	if (fail == FAIL_NONE) {
 		a.pinned = q->pinned;
@@ -140,6 +157,15 @@ question_answer(struct question *q, enum fail fail)
 	}
 	question_free(q);
 	fn(arg, &a);
+}
+
+static void
+on_place(struct place_wait *w)
+{
+	struct question *q = container_of(w, struct question, place);
+
+	q->placed = true;
+	question_answer(q, FAIL_NONE); /* by what is known of addresses now */
 }
 
 /* --- addresses */
@@ -570,7 +596,7 @@ directory_session_close(
 void
 directory_login(struct directory *d, unsigned worker, const struct login_outcome *outcome)
 {
-	(void)worker;
+	places_give_back(d->places, worker, outcome->question);
 	checks_login(d->checks, outcome);
 }
 
@@ -590,6 +616,7 @@ directory_worker_gone(struct directory *d, unsigned worker)
 {
 	drop_questions(&d->asked, worker);
 	drop_questions(&d->restarting, worker);
+	places_worker_gone(d->places, worker);
 	affinity_worker_gone(d->affinity, worker);
 	for (unsigned i = 0; i < d->index.config.n_backends; i++)
 		sessions_changed(d, slice_of(d->index.config.backends[i].name), false);
@@ -634,6 +661,10 @@ directory_configure(struct directory *d, const struct directory_config *config, 
 
 	if (!index_build(&fresh, config, &d->index, d->affinity, loop_now(d->loop)))
 		return err_set(err, "out of memory");
+	if (!places_configure(d->places, config->backends, config->n_backends)) {
+		index_free(&fresh);
+		return err_set(err, "out of memory");
+	}
 	list_foreach_safe (node, &d->asked) {
 		struct question *q = list_entry(node, struct question, node);
 
@@ -675,7 +706,8 @@ directory_new(struct loop *loop, struct err *err)
 	d->affinity = affinity_new(loop);
 	d->questions = mem_pool_new("questions", sizeof(struct question));
 	d->checks = checks_new(loop, d->names);
-	if (!d->affinity || !d->questions || !d->checks) {
+	d->places = places_new(loop, on_place);
+	if (!d->places || !d->affinity || !d->questions || !d->checks) {
 		err_set(err, "out of memory");
 		directory_free(&d);
 		return NULL;
@@ -698,6 +730,7 @@ directory_free(struct directory **dp)
 	loop_defer_cancel(&d->restart);
 	if (d->questions)
 		mem_pool_free(&d->questions);
+	places_free(&d->places);
 	affinity_free(&d->affinity);
 	checks_free(&d->checks);
 	names_free(&d->names);

@@ -162,6 +162,7 @@ bounded(struct slice s, size_t max)
 void
 outcome_pack(struct pack *k, const struct login_outcome *o)
 {
+	pack_u64(k, o->question);
 	pack_slice(k, bounded(o->backend, BACKEND_NAME_MAX));
 	pack_u8(k, o->given_up);
 	pack_u8(k, (uint8_t)o->fail);
@@ -177,6 +178,7 @@ outcome_unpack(struct unpack *u, struct login_outcome *o)
 
 	if (u->left == 0)
 		return u->bad ? -1 : 0;
+	o->question = unpack_u64(u);
 	o->backend = unpack_slice(u);
 	o->given_up = unpack_bool(u);
 	fail = unpack_u8(u);

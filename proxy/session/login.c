@@ -76,18 +76,21 @@ static void
 tell_outcome(struct session *s, enum fail fail, const char *stage, const char *reason)
 {
 	struct login *login = s->login;
-	if (!login->trying)
+	if (!login->trying && !login->placed)
 		return;
-	login->trying = false;
 	/* What went wrong here says nothing of the store. */
 	bool ours = fail == FAIL_MEMORY || fail == FAIL_INTERNAL;
-	struct login_outcome o = { .backend = slice_of(login->backend.name),
+	struct login_outcome o = { .question = login->answer->id,
+		.backend = slice_of(
+		    login->trying ? login->backend.name : login->answer->candidates[0].backend),
 		.given_up = ours,
 		.fail = ours ? FAIL_NONE : fail,
 		.user = hash_placement(slice_of(login->answer->key), SLICE("")),
 		.stage = slice_of(stage),
 		.reason = slice_of(reason) };
-	s->env->hooks->outcome(s->env->ctx, &o);
+	login->trying = login->placed = false;
+	if (o.backend.len > 0) /* else a target without a [backend], which has no places */
+		s->env->hooks->outcome(s->env->ctx, &o);
 }
 
 /* What is kept of a store between two tries of the same user. */
@@ -97,7 +100,7 @@ login_forget_store(struct session *s)
 	struct login *login = s->login;
 	if (!login)
 		return;
-	if (login->trying) /* the client has gone, or time was up */
+	if (login->answer) /* the client has gone, or time was up, or it never came to a store */
 		tell_outcome(s, FAIL_INTERNAL, "", "");
 	upstream_free(&login->upstream);
 	login->upstream_user[0] = '\0';
@@ -486,14 +489,27 @@ login_begin(struct session *s)
 	}
 }
 
+/* Nobody goes by this answer: the place that the directory keeps for it is free. */
+void
+login_unused(struct session_env *env, const struct route_answer *answer)
+{
+	const struct login_outcome o = { .question = answer->id,
+		.backend = slice_of(answer->candidates[0].backend),
+		.given_up = true };
+	if (answer->fail == FAIL_NONE && answer->n_candidates > 0 && o.backend.len > 0)
+		env->hooks->outcome(env->ctx, &o);
+}
+
 void
 login_answer(struct session *s, const struct route_answer *answer)
 {
 	struct login *login = s->login;
 	htab_remove(&s->env->questions, &login->asked);
 	login->question = 0;
-	if (s->state != SESSION_ROUTE)
+	if (s->state != SESSION_ROUTE) {
+		login_unused(s->env, answer);
 		return;
+	}
 	session_trace(s, "directory", "%s: %s", answer->fail == FAIL_NONE ? "goes to" : "no way",
 	    answer->reason);
 	if (answer->fail != FAIL_NONE) {
@@ -502,10 +518,12 @@ login_answer(struct session *s, const struct route_answer *answer)
 	}
 	login->answer = mem_alloc(sizeof(*login->answer));
 	if (!login->answer) {
+		login_unused(s->env, answer);
 		login_fail(s, FAIL_MEMORY, NULL);
 		return;
 	}
 	*login->answer = *answer;
+	login->placed = true;
 	login->candidate = login->address = login->tries = 0;
 	login->last_fail = FAIL_NONE;
 	session_enter(s, SESSION_STORE);

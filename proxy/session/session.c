@@ -338,8 +338,10 @@ session_answer(struct session_env *env, const struct route_answer *answer)
 {
 	struct htab_node *n = htab_find(
 	    &env->questions, (struct slice){ (const char *)&answer->id, sizeof(answer->id) });
-	if (!n)
-		return; /* the client did not wait */
+	if (!n) { /* the client did not wait */
+		login_unused(env, answer);
+		return;
+	}
 	struct session *s = container_of(n, struct login, asked)->session;
 	login_answer(s, answer);
 	session_check(s);

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 
 from harness.case import Case, proxied
 from harness.script import ScriptedStore
@@ -178,3 +179,47 @@ default = stores
         self.proxy.ask("reload")
         until(lambda: "Login: user=<probe>" in self.two.log_text(), "a login at the store")
         self.assertEqual(len(self.proxy.find_log(event="probe_refused")), 1)
+
+
+@proxied
+class LoggingIn(Case):
+    """max_logging_in over all workers."""
+    CLIENTS = 300
+    MAX = 10
+
+    @classmethod
+    def build(cls, world):
+        cls.lock = threading.Lock()
+        cls.now = cls.most = 0
+        cls.store = ScriptedStore(cls.serve)
+        world.proxy(world.backend("slow", cls.store.address) + f"max_logging_in = {cls.MAX}\n" + """
+[route]
+default = slow
+""", workers=2)
+
+    @classmethod
+    def serve(cls, talk):
+        with cls.lock:
+            cls.now += 1
+            cls.most = max(cls.most, cls.now)
+
+        def answer(talk):
+            time.sleep(0.02)  # a store that takes its time
+            with cls.lock:  # before the answer: after it the next may come at once
+                cls.now -= 1
+            talk.say(OK)
+        talk.say(GREETING)
+        talk.serve_login(answer)
+        talk.serve_session()
+
+    def test_a_burst_waits_its_turn(self):
+        clients = [self.connect(tls="none") for _ in range(self.CLIENTS)]
+        for number, client in enumerate(clients):
+            client.send(f"a LOGIN user{number} secret\r\n".encode())
+        for client in clients:
+            self.assertAnswer(client.until_tagged("a"), rb"a OK")
+        self.assertLessEqual(self.most, self.MAX)
+        self.assertGreater(self.most, 1)
+        self.assertEqual(len(self.store.heard), self.CLIENTS)
+        for client in clients:
+            client.close()

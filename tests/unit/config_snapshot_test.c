@@ -57,7 +57,7 @@ TEST(defaults)
 	CHECK_U64(p->max_failed_logins, 3);
 	const struct backend *b = snapshot_backend(s, "store");
 	CHECK(b && b->verify && b->weight == 100 && !b->sources && !b->client);
-	CHECK(b->connect_timeout == 5 && b->reply_timeout == 30);
+	CHECK(b->connect_timeout == 5 && b->reply_timeout == 30 && b->max_logging_in == 200);
 	struct backend defaults;
 	snapshot_backend_defaults(&defaults);
 	CHECK_INT(defaults.tls, TLS_MODE_STARTTLS);

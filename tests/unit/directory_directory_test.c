@@ -896,3 +896,38 @@ TEST(failures_of_several_users_take_a_store_down_and_one_login_brings_it_back)
 	CHECK_STR(ask("al"), "old: old");
 	end();
 }
+
+TEST(at_most_so_many_log_in_at_once)
+{
+	const struct login_outcome over = { .question = 1, .backend = SLICE("old") };
+	const struct login_outcome unused = { .question = 2, .given_up = true };
+
+	begin("al@example.org old\n");
+	backends[OLD].max_logging_in = 1;
+	configure();
+	ask_as(1, 1, "al");
+	for (uint64_t id = 2; id <= 5; id++)
+		ask_as(id == 4 ? 2 : 1, id, "al");
+	fake_loop_run_pending(loop);
+	CHECK_U64(got.calls, 1);
+	CHECK_U64(directory_waiting(d), 4);
+	directory_login(d, 1, &over);
+	fake_loop_run_pending(loop);
+	CHECK_U64(got.calls, 2);
+	CHECK_U64(got.ids[1], 2);
+	directory_login(d, 2, &unused); /* not its place */
+	fake_loop_run_pending(loop);
+	CHECK_U64(got.calls, 2);
+	directory_login(d, 1, &unused);
+	fake_loop_run_pending(loop);
+	CHECK_U64(got.calls, 3);
+	CHECK_U64(got.ids[2], 3);
+	directory_worker_gone(d, 1); /* with its place, and with question 5 */
+	fake_loop_run_pending(loop);
+	CHECK_U64(got.calls, 4);
+	CHECK_U64(got.ids[3], 4);
+	CHECK_U64(directory_waiting(d), 0);
+	ask_as(1, 6, "al");
+	CHECK_U64(directory_waiting(d), 1);
+	end();
+}

@@ -149,7 +149,8 @@ TEST(outcomes_go_together_and_before_a_question)
 {
 	const struct route_question q = { .id = 77, .user = "alice", .listener = "imap" };
 	char words[1000];
-	struct login_outcome o = { .backend = SLICE("store1"),
+	struct login_outcome o = { .question = 99,
+		.backend = SLICE("store1"),
 		.fail = FAIL_LOGIN_GONE,
 		.user = 0x123456789abcdef0u,
 		.stage = SLICE("login"),
@@ -168,6 +169,7 @@ TEST(outcomes_go_together_and_before_a_question)
 	memset(&o, 0, sizeof(o));
 	CHECK_INT(outcome_unpack(&u, &o), 1);
 	CHECK(!o.given_up && o.fail == FAIL_LOGIN_GONE && o.user == 0x123456789abcdef0u);
+	CHECK_U64(o.question, 99);
 	CHECK_SLICE(o.backend, "store1");
 	CHECK_SLICE(o.stage, "login");
 	CHECK_U64(o.reason.len, OUTCOME_REASON_MAX);

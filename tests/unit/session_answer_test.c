@@ -76,10 +76,11 @@ SCRIPT(store_refuses_when_the_client_is_gone,
 SCRIPT(untagged_when_the_client_is_gone,
     AT_STORE "reset client\ns< * 1 EXISTS\ns< $T OK hi\n"
 	     "ended closed_by=client reason=connection-error state=store\nclosed store\n")
-SCRIPT(answer_after_the_login_timeout, ALICE "question alice\n"
-					     "wait 60\n"
-					     "c< * BYE [UNAVAILABLE] Too long without a login.\n"
-					     "answer store1\nnodial\ncount 0\n")
+SCRIPT(answer_after_the_login_timeout,
+    ALICE "question alice\n"
+	  "wait 60\n"
+	  "c< * BYE [UNAVAILABLE] Too long without a login.\n"
+	  "answer store1\nnodial\ncount 0\noutcome store1 given-up*\n")
 SCRIPT(name_as_the_store_sees_it, PLAIN
     "c> a LOGIN Alice s3same\n"
     "question Alice\n"
