@@ -50,7 +50,6 @@ enum session_state {
 	X(HALF_CLOSED, "proxy", "half-closed") /* one side ended, the other never did */           \
 	X(STORE_CLOSED, "store", "closed")                                                         \
 	X(STORE_ERROR, "store", "connection-error")                                                \
-	X(LIMIT, "proxy", "limit") /* too many sessions */                                         \
 	X(MEMORY, "proxy", "out-of-memory")                                                        \
 	X(KICKED, "proxy", "kicked") /* an operator said so */                                     \
 	X(SHUTDOWN, "proxy", "shutdown")                                                           \

@@ -193,7 +193,9 @@ const struct config_key config_keys[] = {
 	    .preset = "3",
 	    .min = 1,
 	    .max = 1000,
-	    .help = "Failed logins on one connection before the client is sent away." },
+	    .help =
+		"Failed logins on one connection before the client is sent away. Logins that an "
+		"outage ended do not count." },
 	PLANNED(SECTION_PROXY, "http", TYPE_TEXT, "Where metrics and status are served."),
 	PLANNED(SECTION_PROXY, "drain_timeout", TYPE_DURATION,
 	    "After an upgrade, for sessions that could not be handed over."),

@@ -157,7 +157,9 @@ login_delay_over(struct deadline *d, void *arg)
 	login->fail_text[0] = '\0';
 	if (s->state == SESSION_DEAD)
 		return;
-	if (++login->failed_logins >= login->snapshot->proxy.max_failed_logins) {
+	/* An outage is nobody's guess: only what a store or we said of the credentials counts. */
+	bool counts = is_refusal(login->fail) || login->fail == FAIL_STORE_REFUSED;
+	if (counts && ++login->failed_logins >= login->snapshot->proxy.max_failed_logins) {
 		session_bye(s, CLOSE_FAILED_LOGINS, "Too many failed logins.");
 		return;
 	}

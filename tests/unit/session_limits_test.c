@@ -157,6 +157,11 @@ SCRIPT(failed_logins,
 	       "closed client linger\n"
 	       "closed store\n")
 
+#define OUTAGE                                                                                     \
+	"c> a LOGIN alice one\nquestion alice\nanswer fail=lookup\n"                               \
+	"c< a NO [UNAVAILABLE] The mail store is temporarily unavailable.\n"
+SCRIPT(outages_are_no_failed_logins, "set max_failed_logins=2\n" PLAIN OUTAGE OUTAGE OUTAGE NOOP_OK)
+
 /* --- how long */
 
 #define LATE                                                                                       \
