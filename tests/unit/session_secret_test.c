@@ -73,10 +73,8 @@ count(char *where_r, size_t size)
 
 		if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) != 3 || rights[1] != 'w')
 			continue;
-		if (to - from > 1ul << 30) /* a sanitizer's own, and empty for the most part */
-			continue;
 		/* A sanitizer's shadow, that holds no bytes of the program's. This test maps nothing as large. */
-		if (to - from > SHADOW)
+		if (SANITIZED && to - from > SHADOW)
 			continue;
 		for (unsigned long at = from; at < to; at += CHUNK) {
 			size_t want = to - at < CHUNK + 64 ? to - at : CHUNK + 64;
